@@ -1,0 +1,1 @@
+"""Verdicts: one interface over the executable-reward sandbox and the answer graders."""

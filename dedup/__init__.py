@@ -1,0 +1,1 @@
+"""What is redundant: exact and near-duplicate text, with a kept witness for every removal."""

@@ -1,0 +1,1 @@
+"""When it runs: Prefect flows, the command line, console output and schedules."""

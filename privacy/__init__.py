@@ -1,0 +1,1 @@
+"""What may leave: differentially private synthesis and vertical minimization of client data."""

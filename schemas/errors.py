@@ -1,0 +1,168 @@
+"""Every error that a person can meet, with its exit code.
+
+::
+
+    SluiceError                    1  unexpected: please report it
+    ├── UsageError                 2  the request itself is wrong
+    │   └── RecipeError            2  a recipe does not say what it must
+    ├── InputError                 3  something named cannot be read, or holds nothing usable
+    ├── GateFailed                 4  the audit ran and found bad data; nothing was published
+    ├── GateBroken                 5  the audit itself could not run; nothing was published
+    ├── WarehouseError             6  the warehouse is unreadable, read-only, full or corrupt
+    ├── PublishConflict            7  somebody else published first and the re-audit is yours to repeat
+    ├── MissingExtra               8  an optional part is not installed
+    ├── IsolationError             9  this machine cannot isolate judged code as the recipe demands
+    ├── ModelError                10  a model endpoint died, timed out or answered garbage
+    ├── ExportRefused             11  the trainer would not read these rows as published
+    └── StageError                12  a stage could not account for every row it was given
+
+Exit code 0 means done; 130 means interrupted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import ClassVar
+
+__all__ = [
+    "ExportRefused",
+    "GateBroken",
+    "GateFailed",
+    "InputError",
+    "IsolationError",
+    "MissingExtra",
+    "ModelError",
+    "PublishConflict",
+    "RecipeError",
+    "SluiceError",
+    "StageError",
+    "UsageError",
+    "WarehouseError",
+    "nearest",
+]
+
+
+class SluiceError(Exception):
+    """Base of all errors that Sluice raises on purpose.
+
+    Parameters
+    ----------
+    message
+        What was received and what is allowed, in one or two sentences.
+    hint
+        What the person can do about it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        self.message = message
+        self.hint = hint
+        super().__init__(message if hint is None else f"{message}\n\nHint: {hint}")
+
+
+class UsageError(SluiceError):
+    """The request itself is wrong: a bad option, an unknown name."""
+
+    exit_code = 2
+
+
+class RecipeError(UsageError):
+    """A recipe is not valid.
+
+    Parameters
+    ----------
+    problems
+        One line per fault, each naming the place (``file:line: key``) and what is allowed there.
+    """
+
+    def __init__(self, problems: Iterable[str], *, hint: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems), hint=hint)
+
+
+class InputError(SluiceError):
+    """A named input is missing, unreadable, or holds nothing usable."""
+
+    exit_code = 3
+
+
+class GateFailed(SluiceError):
+    """The audit ran and found bad data; readers still see the old version."""
+
+    exit_code = 4
+
+
+class GateBroken(SluiceError):
+    """The audit itself could not run, which says nothing about the data."""
+
+    exit_code = 5
+
+
+class WarehouseError(SluiceError):
+    """The warehouse is unreadable, read-only, full or corrupt."""
+
+    exit_code = 6
+
+
+class PublishConflict(SluiceError):
+    """Another writer published to the same dataset since this run branched off."""
+
+    exit_code = 7
+
+
+class MissingExtra(SluiceError):
+    """An optional part of Sluice is needed and not installed.
+
+    Parameters
+    ----------
+    package
+        The import name that failed.
+    extra
+        The extra that brings it.
+    """
+
+    exit_code = 8
+
+    def __init__(self, package: str, extra: str) -> None:
+        self.package = package
+        self.extra = extra
+        super().__init__(
+            f"{package!r} is not installed.", hint=f"pip install 'sluice[{extra}]' brings it.",
+        )
+
+
+class IsolationError(SluiceError):
+    """Judged code cannot be isolated here as strongly as was asked."""
+
+    exit_code = 9
+
+
+class ModelError(SluiceError):
+    """A model endpoint died, timed out or answered something that is not a completion."""
+
+    exit_code = 10
+
+
+class ExportRefused(SluiceError):
+    """The target trainer would drop, truncate or change some of these rows."""
+
+    exit_code = 11
+
+
+class StageError(SluiceError):
+    """A stage lost rows or could not say why a row went."""
+
+    exit_code = 12
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """Return the allowed word closest to ``word``, or None if none is close.
+
+    Examples
+    --------
+    >>> nearest("treshold", ["threshold", "rules"])
+    'threshold'
+    """
+    return next(iter(get_close_matches(word, list(allowed), n=1, cutoff=0.6)), None)

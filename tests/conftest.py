@@ -1,0 +1,33 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from warehouse.stages import Services, Workspace
+
+_ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """An empty warehouse folder."""
+    return Workspace(tmp_path / "warehouse")
+
+
+@pytest.fixture
+def services(workspace: Workspace) -> Services:
+    """Services over an empty warehouse, saying nothing."""
+    return Services(workspace)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real inputs; set SLUICE_DATA where it lies elsewhere."""
+    folder = Path(os.environ.get("SLUICE_DATA", _ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real inputs are not at {folder}; set SLUICE_DATA to run this test")
+    return folder
