@@ -1,0 +1,130 @@
+"""What a person sees: progress bars in a terminal, plain lines elsewhere, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+__all__ = ["Bars", "Lines", "console", "print_json", "progress_for", "table"]
+
+_LINE_EVERY = 10.0
+
+console = Console(highlight=False)
+errors = Console(stderr=True, highlight=False)
+
+
+class Bars:
+    """Progress bars for a terminal; finished tasks stay as one line each."""
+
+    def __init__(self, out: Console = errors) -> None:
+        self._out = out
+        self._tasks: dict[str, TaskID] = {}
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description:<14}"),
+            BarColumn(bar_width=28),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeRemainingColumn(compact=True),
+            console=out,
+            transient=True,
+        )
+
+    def start(self, task: str, total: int | None = None, unit: str = "rows") -> None:
+        """Show a bar for ``task``."""
+        if not self._progress.live.is_started:
+            self._progress.start()
+        self._tasks[task] = self._progress.add_task(task, total=total, rate="", unit=unit)
+
+    def advance(self, task: str, done: int = 1, **figures: float) -> None:
+        """Move the bar and show rate and figures."""
+        name = self._tasks.get(task)
+        if name is None:
+            return
+        state = self._progress.tasks[self._progress.task_ids.index(name)]
+        speed = f"{state.speed:,.0f} {state.fields['unit']}/s " if state.speed else ""
+        extra = " ".join(f"{key} {value:,.0f}" for key, value in figures.items())
+        self._progress.update(name, advance=done, rate=speed + extra)
+
+    def finish(self, task: str, summary: str = "") -> None:
+        """Take the bar away and leave a line."""
+        if (name := self._tasks.pop(task, None)) is not None:
+            self._progress.remove_task(name)
+        if not self._tasks and self._progress.live.is_started:
+            self._progress.stop()
+        if summary:
+            self._out.print(f"[green]✓[/] {task:<14} {summary}")
+
+    def note(self, text: str) -> None:
+        """Print a line above the bars."""
+        self._out.print(f"[dim]{text}[/]")
+
+
+class Lines:
+    """Plain lines, one every few seconds, for logs and pipes."""
+
+    def __init__(self, out: Any = None) -> None:
+        self._out = out or sys.stderr
+        self._state: dict[str, list[float]] = {}
+        self._totals: dict[str, tuple[int | None, str]] = {}
+
+    def start(self, task: str, total: int | None = None, unit: str = "rows") -> None:
+        """Remember the task."""
+        now = time.monotonic()
+        self._state[task] = [0.0, now, now]
+        self._totals[task] = (total, unit)
+
+    def advance(self, task: str, done: int = 1, **figures: float) -> None:
+        """Print a line when the last one is old."""
+        if (state := self._state.get(task)) is None:
+            return
+        state[0] += done
+        now = time.monotonic()
+        if now - state[2] < _LINE_EVERY:
+            return
+        state[2] = now
+        total, unit = self._totals[task]
+        rate = state[0] / max(now - state[1], 1e-9)
+        left = f", {(total - state[0]) / rate:.0f} s left" if total and rate else ""
+        extra = "".join(f", {key} {value:,.0f}" for key, value in figures.items())
+        self._write(f"{task}: {state[0]:,.0f}{f' of {total:,}' if total else ''} {unit}, {rate:,.0f}/s{left}{extra}")
+
+    def finish(self, task: str, summary: str = "") -> None:
+        """Print the result."""
+        self._state.pop(task, None)
+        if summary:
+            self._write(f"{task}: {summary}")
+
+    def note(self, text: str) -> None:
+        """Print the line."""
+        self._write(text)
+
+    def _write(self, line: str) -> None:
+        print(line, file=self._out, flush=True)  # noqa: T201 - this is the console
+
+
+def progress_for(*, machine: bool = False) -> Bars | Lines:
+    """Return bars in a terminal, lines otherwise; both write to standard error."""
+    return Bars() if errors.is_terminal and not machine else Lines()
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Print a table; ``right`` names the columns of figures."""
+    shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        shown.add_row(*("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+    console.print(shown)
+
+
+def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
+    """Print one JSON document."""
+    print(json.dumps(value, indent=1, default=str, ensure_ascii=False))  # noqa: T201 - this is the console

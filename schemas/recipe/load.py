@@ -1,0 +1,106 @@
+"""Reading a recipe file: every fault with its file, line and key, all of them at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from schemas.errors import InputError, RecipeError
+from schemas.recipe.base import UNKNOWN_KEY
+from schemas.recipe.recipe import Recipe
+
+__all__ = ["load_recipe", "parse_recipe"]
+
+_HINT = "`sluice schema recipe` prints every key with its meaning."
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read.
+    RecipeError
+        If it is not valid; all faults are listed, each as ``file:line: key: what is wrong``.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"recipe {str(path)!r} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"recipe {str(path)!r} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+    return parse_recipe(text, str(path))
+
+
+def parse_recipe(text: str, name: str = "recipe") -> Recipe:
+    """Check the text of a recipe; ``name`` stands in error messages."""
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise RecipeError([f"{name}{line}: not valid YAML: {getattr(error, 'problem', error)}."]) from error
+    if not isinstance(data, dict):
+        raise RecipeError([f"{name}:1: a recipe is a mapping of keys, not {type(data).__name__}."], hint=_HINT)
+    if repeated := list(_repeated_keys(root)):
+        raise RecipeError(f"{name}:{line}: {key}: given twice; keep one." for key, line in repeated)
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        raise RecipeError(_faults(error, root, name), hint=_HINT) from error
+
+
+def _faults(error: ValidationError, root: yaml.Node, name: str) -> Iterator[str]:
+    for fault in error.errors(include_url=False):
+        place: Sequence[Any] = fault["loc"]
+        if fault["type"] == UNKNOWN_KEY:
+            place = (*place, fault["ctx"]["name"])
+        keys, line = _locate(root, place)
+        given = "" if fault["type"] in (UNKNOWN_KEY, "missing") else f" (got {_short(fault['input'])})"
+        yield f"{name}:{line}: {'.'.join(keys)}: {fault['msg']}{given}"
+
+
+def _locate(root: yaml.Node, place: Sequence[Any]) -> tuple[list[str], int]:
+    """Follow a validation error's place through the YAML nodes; parts that are no key (union tags) are passed over."""
+    node, line, keys = root, root.start_mark.line + 1, []
+    for part in place:
+        if isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            keys.append(str(part))
+        elif isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if k.value == str(part)), None)
+            if found is None:
+                if part == place[-1]:
+                    keys.append(str(part))
+                continue
+            node = found[1]
+            line = found[0].start_mark.line + 1
+            keys.append(str(part))
+            continue
+        line = node.start_mark.line + 1
+    return keys, line
+
+
+def _repeated_keys(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, int]]:
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            here = f"{path}.{key.value}".lstrip(".")
+            if key.value in seen:
+                yield here, key.start_mark.line + 1
+            seen.add(key.value)
+            yield from _repeated_keys(value, here)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _repeated_keys(value, f"{path}.{index}")
+
+
+def _short(value: Any, limit: int = 60) -> str:
+    text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
