@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 __all__ = ["Bars", "Lines", "console", "print_json", "progress_for", "table"]
@@ -107,7 +115,7 @@ class Lines:
         self._write(text)
 
     def _write(self, line: str) -> None:
-        print(line, file=self._out, flush=True)  # noqa: T201 - this is the console
+        print(line, file=self._out, flush=True)
 
 
 def progress_for(*, machine: bool = False) -> Bars | Lines:
@@ -121,7 +129,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row))
+        shown.add_row(
+            *("" if value is None else f"{value:,}" if isinstance(value, int) else str(value) for value in row)
+        )
     console.print(shown)
 
 

@@ -132,10 +132,7 @@ class Contract:
     def arrow(self) -> pa.Schema:
         """The Arrow schema, with the documentation as field metadata."""
         return pa.schema(
-            [
-                pa.field(column.name, column.type, column.nullable, {"doc": column.doc})
-                for column in self.columns
-            ],
+            [pa.field(column.name, column.type, column.nullable, {"doc": column.doc}) for column in self.columns],
             metadata={"contract": self.name, "version": self.version},
         )
 

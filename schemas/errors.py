@@ -129,7 +129,8 @@ class MissingExtra(SluiceError):
         self.package = package
         self.extra = extra
         super().__init__(
-            f"{package!r} is not installed.", hint=f"pip install 'sluice[{extra}]' brings it.",
+            f"{package!r} is not installed.",
+            hint=f"pip install 'sluice[{extra}]' brings it.",
         )
 
 

@@ -50,11 +50,11 @@ def record_id(prefix: str, *parts: Any) -> str:
 
 
 def normalise_text(text: str) -> str:
-    """Return text with Unicode composed (NFC) and runs of white space made one space.
+    r"""Return text with Unicode composed (NFC) and runs of white space made one space.
 
     Examples
     --------
-    >>> normalise_text(" a\\r\\n b ")
+    >>> normalise_text(" a\r\n b ")
     'a b'
     """
     return _WHITESPACE.sub(" ", unicodedata.normalize("NFC", text)).strip()

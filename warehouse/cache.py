@@ -54,7 +54,7 @@ class KeyedCache:
         except (OSError, sqlite3.Error) as error:
             raise WarehouseError(
                 f"the cache {self.path} cannot be used: {error}.",
-                hint="check free space and permissions; the file may be deleted, it is rebuilt at the price of its work.",
+                hint="check free space and permissions; the file may be deleted: it is rebuilt, at a price.",
             ) from error
 
     def get(self, keys: Iterable[str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ import duckdb
 from schemas.contracts import Contract
 from schemas.ids import digest
 
-__all__ = ["content_hash", "parts", "read_parquet_sql"]
+__all__ = ["combine", "content_hash", "parts", "read_parquet_sql", "row_hash_sql"]
 
 
 def parts(folder: Path) -> list[Path]:
@@ -43,12 +43,25 @@ def content_hash(paths: Sequence[Path], contract: Contract) -> tuple[str, int]:
         ``(hash, rows)``, the hash as 32 hex digits.
     """
     if not paths:
-        return digest([contract.schema_digest, 0, 0, 0]), 0
-    columns = ", ".join(f'"{c.name}" := "{c.name}"' for c in contract.columns if not c.volatile)
+        return combine(contract, 0, 0, 0), 0
     query = f"""
-        SELECT count(*), sum(md5_number_lower(row)), sum(md5_number_upper(row))
-        FROM (SELECT to_json(struct_pack({columns}))::VARCHAR AS row FROM {read_parquet_sql(paths)})
+        SELECT count(*), coalesce(sum(md5_number_lower(row)), 0), coalesce(sum(md5_number_upper(row)), 0)
+        FROM (SELECT {row_hash_sql(contract)} AS row FROM {read_parquet_sql(paths)})
     """  # noqa: S608 - names come from contracts, paths are quoted
     with duckdb.connect() as connection:
         rows, low, high = connection.execute(query).fetchone()  # type: ignore[misc]
-    return digest([contract.schema_digest, rows, str(low), str(high)]), rows
+    return combine(contract, rows, low, high), rows
+
+
+def row_hash_sql(contract: Contract) -> str:
+    """Return the SQL expression whose MD5 names a row: its stable columns as JSON text."""
+    columns = ", ".join(f'"{c.name}" := "{c.name}"' for c in contract.columns if not c.volatile)
+    return f"to_json(struct_pack({columns}))::VARCHAR"
+
+
+def combine(contract: Contract, rows: int, low: int, high: int) -> str:
+    """Return the content hash of ``rows`` rows whose MD5 halves sum to ``low`` and ``high``.
+
+    Sums of disjoint parts add up to those of the whole, so a table can be checked file by file.
+    """
+    return digest([contract.schema_digest, rows, str(low), str(high)])

@@ -35,12 +35,20 @@ from warehouse.progress import Progress, Silent
 if TYPE_CHECKING:
     from warehouse.engines import Engine
 
-__all__ = ["Services", "Stage", "StageResult", "StageRun", "Workspace", "finished", "no_decisions", "run_stage", "stage_key"]
+__all__ = [
+    "Services",
+    "Stage",
+    "StageResult",
+    "StageRun",
+    "Workspace",
+    "finished",
+    "no_decisions",
+    "run_stage",
+    "stage_key",
+]
 
 _OUT = (Verdict.DROP.value, Verdict.FAIL.value)
-_DECISIONS = {
-    name: of for name, of in pl.Schema(DECISION.arrow).items() if name not in ("run_id", "stage")
-}
+_DECISIONS = {name: of for name, of in pl.Schema(DECISION.arrow).items() if name not in ("run_id", "stage")}
 
 
 @dataclass(frozen=True)

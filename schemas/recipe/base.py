@@ -29,5 +29,9 @@ class Section(BaseModel):
             if key not in known:
                 close = nearest(str(key), known)
                 allowed = f"did you mean {close!r}?" if close else f"allowed are {', '.join(sorted(known))}."
-                raise PydanticCustomError(UNKNOWN_KEY, "unknown key {key}; {allowed}", {"key": repr(key), "allowed": allowed, "name": str(key)})
+                raise PydanticCustomError(
+                    UNKNOWN_KEY,
+                    "unknown key {key}; {allowed}",
+                    {"key": repr(key), "allowed": allowed, "name": str(key)},
+                )
         return given
