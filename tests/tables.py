@@ -7,10 +7,10 @@ from typing import Any
 
 import polars as pl
 
-from schemas.ids import canonical_json, problem_id
-from schemas.records import DECISION, PROBLEM
+from schemas.ids import canonical_json, problem_id, record_id
+from schemas.records import DECISION, PROBLEM, PROMPT_SET
 
-__all__ = ["decisions", "problem", "problems"]
+__all__ = ["decisions", "problem", "problems", "prompt_row", "prompt_rows"]
 
 
 def problem(number: int, **changes: Any) -> dict[str, Any]:
@@ -52,3 +52,34 @@ def decisions(rows: Iterable[tuple[str, str, str]]) -> pl.LazyFrame:
         [{"record_id": record, "verdict": verdict, "reason": reason} for record, verdict, reason in rows],
         schema={name: schema[name] for name in ("record_id", "verdict", "reason")},
     ).with_columns(pl.lit(None, dtype=of).alias(name) for name, of in list(schema.items())[3:])
+
+
+def prompt_row(number: int, phase: str = "stage1", **changes: Any) -> dict[str, Any]:
+    """Return a sound row of a prompt set, ``number``-th of its phase; ``changes`` replace its fields."""
+    own = {name: value for name, value in changes.items() if name in PROBLEM.names}
+    made = problem(number, **own)
+    curriculum = changes.get("curriculum", "drive")
+    return {
+        **made,
+        "row_id": record_id("s", made["problem_id"], curriculum, phase, changes.get("dup_index", 0)),
+        "curriculum": curriculum,
+        "phase": phase,
+        "order_index": number,
+        "dup_index": 0,
+        "band": "medium",
+        "policy": "mutants",
+        "policy_revision": "1",
+        "sampler": "0" * 32,
+        "n": 8,
+        "c": number % 9,
+        "n_tests": 1,
+        "mutants": None,
+        "mutants_killed": None,
+        "flags": [],
+        **changes,
+    }
+
+
+def prompt_rows(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    """Return rows as a prompt set."""
+    return pl.DataFrame(list(rows), schema=pl.Schema(PROMPT_SET.arrow), orient="row")
