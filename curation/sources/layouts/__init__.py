@@ -1,0 +1,1 @@
+"""One small module per family of layouts; `curation.sources.registry` knows them by kind."""
