@@ -15,7 +15,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +87,18 @@ class Workspace:
 
 @dataclass(frozen=True)
 class Services:
-    """What a stage may use besides its inputs; nothing here may change its result."""
+    """What a stage may use besides its inputs; nothing here may change its result.
+
+    Parameters
+    ----------
+    scratch
+        Empty folder for what a stage must put aside until its tables are written; `run_stage` makes and removes it.
+    """
 
     workspace: Workspace
     engine: Engine | None = None
     progress: Progress = field(default_factory=Silent)
+    scratch: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -235,9 +242,12 @@ def _work(
     staging = workspace.root / "work" / stage.name / f".{key}.{os.getpid()}"
     shutil.rmtree(staging, ignore_errors=True)
     began = time.monotonic()
-    result = stage.function({name: workspace.scan(ref) for name, ref in inputs.items()}, config, services)
+    scratch = staging / "scratch"
     writer = _Writer(staging, home)
     try:
+        scratch.mkdir(parents=True)
+        tables = {name: workspace.scan(ref) for name, ref in inputs.items()}
+        result = stage.function(tables, config, replace(services, scratch=scratch))
         decisions = writer.decisions(stage, result.decisions)
         main = _main_rows(stage, inputs, result, workspace, writer)
         identity = contract(stage.contract).key[0]
@@ -249,6 +259,7 @@ def _work(
         writer.table("dropped", main.join(gone, on=identity, how="semi"), contract(stage.contract))
         counts = _account(stage, inputs, writer.refs, out)
         writer.discard("all")
+        shutil.rmtree(scratch)
         seconds = round(time.monotonic() - began, 3)
         run = StageRun(stage.name, key, counts, writer.refs, seconds)
         record = {"counts": counts, "tables": {n: r.to_json() for n, r in writer.refs.items()}, "seconds": seconds}
