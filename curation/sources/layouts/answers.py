@@ -25,11 +25,12 @@ def boxed(solution: str) -> str | None:
     >>> boxed(r"so $x = \boxed{\frac{1}{2}}$.")
     '\\frac{1}{2}'
     """
-    last = None
-    for last in _BOX.finditer(solution):
-        pass
-    if last is None or last["bare"]:
-        return last["bare"] if last else None
+    boxes = list(_BOX.finditer(solution))
+    if not boxes:
+        return None
+    last = boxes[-1]
+    if last["bare"]:
+        return last["bare"]
     depth = 1
     for end in range(last.end(), len(solution)):
         depth += {"{": 1, "}": -1}.get(solution[end], 0)
