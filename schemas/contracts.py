@@ -129,6 +129,11 @@ class Contract:
         return [column.name for column in self.columns]
 
     @property
+    def volatile(self) -> list[str]:
+        """Names of the columns that are kept out of content hashes."""
+        return [column.name for column in self.columns if column.volatile]
+
+    @property
     def arrow(self) -> pa.Schema:
         """The Arrow schema, with the documentation as field metadata."""
         return pa.schema(
