@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -138,9 +137,7 @@ def _rates(inputs: Mapping[str, pl.LazyFrame], services: Services) -> pl.LazyFra
         return merge(inputs["counts"], inputs["counted"], rollouts)
     if services.engine is None or services.engine.name == "local":
         return counts(rollouts.select(_READ)).select(PASS_RATE.names)
-    services.workspace.root.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=services.workspace.root) as scratch:
-        return counts_on(services.engine, rollouts, Path(scratch)).collect().lazy()
+    return counts_on(services.engine, rollouts, services.scratch)  # type: ignore[arg-type]
 
 
 def _remarks(rows: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:

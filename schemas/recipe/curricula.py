@@ -115,7 +115,9 @@ class DriveStage2(Section):
     max_total_tokens: int = Field(default=32768, ge=1)
     """Longest prompt and answer together."""
     measure: Measure | None = None
-    """Counts of the checkpoint that starts the phase; `Drive.measure` if left out."""
+    """Counts of the checkpoint that starts phase 1; `Drive.measure` if left out."""
+    remeasured: Literal["required", "optional"] = "required"
+    """Whether a next phase must be ranked by another checkpoint than the phase before."""
 
     @model_validator(mode="after")
     def _phases(self) -> Self:
