@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["json_values"]
+__all__ = ["alike_texts", "counts", "json_values"]
 
 
 def json_values(max_leaves: int = 10) -> st.SearchStrategy[Any]:
@@ -17,3 +17,27 @@ def json_values(max_leaves: int = 10) -> st.SearchStrategy[Any]:
         lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
         max_leaves=max_leaves,
     )
+
+
+@st.composite
+def alike_texts(draw: st.DrawFn, most: int = 12) -> list[str]:
+    """Texts over few words, many of them edits of one another, with numbers, signs, case and white space in play."""
+    words = st.sampled_from(
+        ["add", "the", "Sum", "of", "x", "naïve", "3", "12", "x2", "list_1", "+", "-", "=", "?", "数"]
+    )
+    bodies = draw(st.lists(st.lists(words, min_size=1, max_size=24), min_size=1, max_size=3))
+    texts = []
+    for _ in range(draw(st.integers(1, most))):
+        body = list(draw(st.sampled_from(bodies)))
+        for _ in range(draw(st.integers(0, 2))):
+            body[draw(st.integers(0, len(body) - 1))] = draw(words)
+        joined = draw(st.sampled_from([" ", "  ", "\n"])).join(body)
+        texts.append(joined.upper() if draw(st.booleans()) else joined)
+    return texts
+
+
+@st.composite
+def counts(draw: st.DrawFn, most: int = 100) -> tuple[int, int]:
+    """Answers judged (at least one) and answers right."""
+    n = draw(st.integers(1, most))
+    return n, draw(st.integers(0, n))
