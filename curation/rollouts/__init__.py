@@ -1,0 +1,1 @@
+"""Rollouts: answers sampled from policies, each judged, each paid for once."""

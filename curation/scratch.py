@@ -1,0 +1,91 @@
+"""What a stage needs on disk while it works: problems in batches, and tables written batch by batch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+import weakref
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curation.problems import Problem
+from schemas.contracts import Contract
+from warehouse.stages import Services, StageResult
+
+__all__ = ["RowFile", "problem_batches", "scratch_folder", "until_read"]
+
+_PROBLEMS = 32
+_ROWS = 2_000
+
+
+@contextmanager
+def scratch_folder(services: Services, stage: str) -> Iterator[Path]:
+    """Give a fresh folder beside the stage's finished work; gone again if the block fails."""
+    folder = services.workspace.root / "work" / stage / f".scratch-{uuid.uuid4().hex}.{os.getpid()}"
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def until_read(result: StageResult, folder: Path) -> StageResult:
+    """Return ``result`` such that the scratch folder under its tables goes when the result does."""
+    weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
+    return result
+
+
+def problem_batches(rows: pl.LazyFrame) -> Iterator[list[Problem]]:
+    """Yield problems a few at a time: with their tests they may be large."""
+    for frame in rows.collect_batches(chunk_size=_PROBLEMS, maintain_order=False):
+        for part in frame.iter_slices(_PROBLEMS):
+            yield part.to_dicts()
+
+
+class RowFile:
+    """A Parquet file of a contract's columns, written as rows come.
+
+    Parameters
+    ----------
+    path
+        File to write; its folder exists.
+    columns
+        Arrow schema of the rows.
+    """
+
+    def __init__(self, path: Path, columns: Contract | pa.Schema) -> None:
+        self.path = path
+        self._schema = columns.arrow if isinstance(columns, Contract) else columns
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+        self._rows: list[Mapping[str, Any]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._flush()
+        self._writer.close()
+
+    def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Add rows; columns that a row lacks are null."""
+        for row in rows:
+            self._rows.append(row)
+            if len(self._rows) == _ROWS:
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._rows:
+            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+            self._rows = []
+
+    def scan(self) -> pl.LazyFrame:
+        """Return the closed file lazily."""
+        return pl.scan_parquet(self.path)
