@@ -32,7 +32,7 @@ from warehouse.fingerprint import read_parquet_sql
 from warehouse.parquet import duck, quoted, view, write_query
 from warehouse.stages import Workspace
 
-__all__ = ["SHELF", "Book", "Entry", "append", "book_called", "files", "run_frame"]
+__all__ = ["SHELF", "Book", "Entry", "append", "book_called", "book_lock", "files", "run_frame"]
 
 _SMALL_BYTES = 8 << 20
 _SMALL_FILES = 16
@@ -115,6 +115,11 @@ def run_frame(run: Mapping[str, Any]) -> pl.DataFrame:
     return pl.DataFrame([dict(run)], schema=pl.Schema(records.RUN.arrow))
 
 
+def book_lock(name: str) -> str:
+    """Return the name of the lock that a writer of a book holds."""
+    return f"book-{name}"
+
+
 def files(catalog: Catalog, name: str) -> list[Path]:
     """Return the Parquet files of a book; none if nothing was entered yet."""
     book_called(name)
@@ -126,7 +131,8 @@ def append(catalog: Catalog, name: str, rows: pl.LazyFrame | pl.DataFrame | Tabl
     """Enter rows into a book; see `warehouse.house.Warehouse.append`."""
     catalog.writable()
     book = book_called(name)
-    with _offered(catalog, book, rows, table_name(run_id)) as source, Workspace(catalog.root).lock(f"book-{name}"):
+    lock = Workspace(catalog.root).lock(book_lock(name))
+    with _offered(catalog, book, rows, table_name(run_id)) as source, lock:
         return retrying(lambda: _enter(catalog, name, book, source))
 
 

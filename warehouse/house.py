@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +17,13 @@ from schemas.tables import TableRef
 from warehouse import books
 from warehouse.catalog import DATASETS, Catalog, data_files, retrying
 from warehouse.diff import Diff, compare, side
+from warehouse.janitor import Removal, sweep
 from warehouse.parquet import scan_parts
 from warehouse.publish import Audit, Publication, Published, publish, rollback
 from warehouse.stages import Workspace
 from warehouse.versions import Version, published, resolve
 
-__all__ = ["Move", "Warehouse"]
+__all__ = ["Move", "Published", "Warehouse"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +244,32 @@ class Warehouse:
         """Return the Parquet files of a book."""
         with self.catalog.guarded("read the books of"):
             return books.files(self.catalog, name)
+
+    def sweep(
+        self,
+        *,
+        age: timedelta = timedelta(days=7),
+        grace: timedelta = timedelta(hours=1),
+        dry_run: bool = False,
+    ) -> list[Removal]:
+        """Take away what no version, book or living run needs: branches, snapshots, files, stagings, locks.
+
+        Parameters
+        ----------
+        age
+            How long branches that the audit rejected are kept for inspection.
+        grace
+            How long everything else is left alone, for writers and readers on other machines.
+        dry_run
+            Only tell what would go.
+
+        Raises
+        ------
+        WarehouseError
+            If the warehouse cannot be written.
+        """
+        with self.catalog.guarded("sweep"):
+            return sweep(self.catalog, age=age, grace=grace, dry_run=dry_run)
 
     def _find(self, name: str) -> Table | None:
         return self.catalog.find(DATASETS, name)

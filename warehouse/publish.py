@@ -160,8 +160,7 @@ def publish(job: Publication) -> Published:
             table = job.table()
             base = current(table)
             if base is not None and _same(base, job):
-                if job.branch in table.metadata.refs:
-                    retrying(lambda: drop_branch(job.table(), job.branch))
+                retrying(lambda: drop_branch(job.table(), job.branch))
                 return Published(base, unchanged=True)
             staged = _staged(job, table)
             outcome = _audited(job, staged)
@@ -345,13 +344,15 @@ def _commit_version(job: Publication, staged: Snapshot, draft: Version) -> Versi
 
 
 def drop_branch(table: Table, branch: str) -> None:
-    """Remove a branch and what was noted about it; its snapshot and files become garbage."""
+    """Remove a branch, if it is there, and what was noted about it; its snapshot and files become garbage."""
+    ref = table.metadata.refs.get(branch)
+    if ref is None:
+        return
     updates: tuple[TableUpdate, ...] = (RemoveSnapshotRefUpdate(ref_name=branch),)
     if rejection_of(table, branch) is not None:
         updates += (RemovePropertiesUpdate(removals=[_REJECTED + branch]),)
-    held = AssertRefSnapshotId(ref=branch, snapshot_id=table.metadata.refs[branch].snapshot_id)
     with table.transaction() as transaction:
-        apply(transaction, updates, (held,))
+        apply(transaction, updates, (AssertRefSnapshotId(ref=branch, snapshot_id=ref.snapshot_id),))
 
 
 def rollback(catalog: Catalog, name: str, version: Version) -> None:

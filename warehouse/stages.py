@@ -76,13 +76,32 @@ class Workspace:
         return KeyedCache(self.root / "cache" / f"{name}.sqlite")
 
     @contextmanager
-    def lock(self, name: str) -> Iterator[None]:
-        """Hold an exclusive lock; another process asking for the same name waits, a dead one lets go."""
+    def lock(self, name: str, *, wait: bool = True) -> Iterator[bool]:
+        """Hold an exclusive lock; another process asking for the same name waits, a dead one lets go.
+
+        Parameters
+        ----------
+        wait
+            False to go on without the lock if another holds it.
+
+        Yields
+        ------
+        bool
+            True if the lock is held.
+        """
         path = self.root / "locks" / f"{name}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
+        while True:
+            with path.open("a") as handle:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    yield False
+                    return
+                # a lock file swept away while this one waited for it protects nothing any more
+                if path.exists() and path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
+                    yield True
+                    return
 
 
 @dataclass(frozen=True)
