@@ -6,8 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from warehouse.stages import Services, Workspace
+
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 _ROOT = Path(__file__).resolve().parent.parent
 

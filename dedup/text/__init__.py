@@ -1,0 +1,1 @@
+"""Exact and near-duplicate documents, each removal with a kept witness."""

@@ -1,0 +1,57 @@
+"""How many documents hold a hash: a table of fixed size that may overstate, and exact counts where they matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+
+__all__ = ["Counts", "common"]
+
+_MOST = np.iinfo(np.uint16).max
+_SMALLEST, _LARGEST = 16, 26
+
+
+class Counts:
+    """Counts of hashes by bucket: never too low (below 65,535), too high where hashes share a bucket.
+
+    Parameters
+    ----------
+    expected
+        Number of hashes to come; the table has twice as many buckets, at most 2**26 (128 MiB).
+    """
+
+    def __init__(self, expected: int) -> None:
+        bits = min(max(int(2 * expected).bit_length(), _SMALLEST), _LARGEST)
+        self._mask = np.uint64((1 << bits) - 1)
+        self._table = np.zeros(1 << bits, np.uint16)
+
+    def add(self, hashes: np.ndarray) -> None:
+        """Count one more document for each of ``hashes``."""
+        buckets, times = np.unique(hashes & self._mask, return_counts=True)
+        self._table[buckets] = np.minimum(self._table[buckets] + times, _MOST)
+
+    def of(self, hashes: np.ndarray) -> np.ndarray:
+        """Return the counts of ``hashes``."""
+        return self._table[hashes & self._mask]
+
+
+def common(batches: Callable[[], Iterable[np.ndarray]], expected: int, limit: int) -> np.ndarray:
+    """Return the hashes that occur more than ``limit`` times, exactly, in ascending order.
+
+    Parameters
+    ----------
+    batches
+        Gives the hashes of all documents, each document's distinct; called twice.
+    expected
+        Number of hashes altogether.
+    """
+    rough = Counts(expected)
+    for hashes in batches():
+        rough.add(hashes)
+    seen, times = np.zeros(0, np.uint64), np.zeros(0, np.int64)
+    for hashes in batches():
+        found, counts = np.unique(hashes[rough.of(hashes) > min(limit, _MOST - 1)], return_counts=True)
+        seen, where = np.unique(np.concatenate((seen, found)), return_inverse=True)
+        times = np.bincount(where, np.concatenate((times, counts)), len(seen)).astype(np.int64)
+    return seen[times > limit]

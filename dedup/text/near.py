@@ -1,0 +1,100 @@
+"""Near-duplicates: which documents go, and the kept one that each of them repeats.
+
+Documents are taken in order of preference. One that reaches the threshold with a document already kept goes, and the
+first such kept document is its witness; any other is kept. So every removed document has a kept witness, no two kept
+documents reach the threshold, and a chain of neighbours is not swallowed whole as connected components would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+
+import numpy as np
+
+from dedup.text.counts import Counts
+from dedup.text.join import Postings, PrefixIndex, candidates, matches, prefixes
+from dedup.text.similarity import Pairs, measure
+from dedup.text.store import SetStore
+from warehouse.engines import Engine
+from warehouse.progress import Progress
+
+__all__ = ["removals", "similar_pairs"]
+
+_AT_ONCE = 4096
+_MATCHES_AT_ONCE = 500_000
+_TASK = "compare prompts"
+
+
+def removals(store: SetStore, threshold: float, engine: Engine, progress: Progress) -> Pairs:
+    """Return the documents to remove (``later``), each with the first kept document that reaches the threshold.
+
+    Parameters
+    ----------
+    store
+        Sets of the documents, numbered in order of preference.
+    threshold
+        Least Jaccard similarity, in (0, 1].
+    """
+    index = PrefixIndex()
+    found = [Pairs.none()]
+    progress.start(_TASK, len(np.flatnonzero(store.sizes)))
+    judge = partial(measure, store=store, threshold=threshold, engine=engine)
+    for numbers, probe in _probes(store, threshold):
+        known = _first(judge(index.candidates(probe, threshold)))
+        new = probe.without(known.later)
+        among = _among(new, threshold, judge)
+        index.add(new.without(among.later))
+        found += [known, among]
+        progress.advance(_TASK, len(numbers), removed=sum(len(part.later) for part in found))
+    progress.finish(_TASK)
+    return Pairs.joined(found)
+
+
+def similar_pairs(store: SetStore, threshold: float, engine: Engine) -> Pairs:
+    """Return all pairs of documents whose Jaccard similarity is at least ``threshold``."""
+    index = PrefixIndex()
+    found = [Pairs.none()]
+    for _, probe in _probes(store, threshold):
+        index.add(probe)
+        found.append(measure(index.candidates(probe, threshold), store, threshold, engine))
+    return Pairs.joined(found)
+
+
+def _probes(store: SetStore, threshold: float) -> Iterator[tuple[np.ndarray, Postings]]:
+    everyone = np.flatnonzero(store.sizes)
+    counts = Counts(int(store.sizes.sum()))
+    for numbers in store.batches(everyone):
+        counts.add(store.read(numbers))
+    for numbers in store.batches(everyone, _AT_ONCE):
+        yield numbers, prefixes(numbers, store.sizes[numbers], store.read(numbers), counts, threshold)
+
+
+def _among(new: Postings, threshold: float, judge: Callable[[Iterable[np.ndarray]], Pairs]) -> Pairs:
+    """Return the removals within some documents, halving them where so many are alike that pairs would abound."""
+    documents = np.unique(new.documents)
+    if len(documents) <= 1 or matches(new, new).sum() <= _MATCHES_AT_ONCE:
+        return _greedy(judge(candidates(new, new, threshold)))
+    early = new.documents < documents[len(documents) // 2]
+    first = _among(new.take(early), threshold, judge)
+    late = new.take(~early)
+    known = _first(judge(candidates(late, new.take(early).without(first.later), threshold)))
+    return Pairs.joined([first, known, _among(late.without(known.later), threshold, judge)])
+
+
+def _first(pairs: Pairs) -> Pairs:
+    """Return each later document's pair with the earliest other."""
+    _, where = np.unique(pairs.later, return_index=True)
+    return pairs.take(where)
+
+
+def _greedy(pairs: Pairs) -> Pairs:
+    """Return the pairs that remove a document, walking the later ones in order."""
+    gone: set[int] = set()
+    chosen = []
+    rows = zip(pairs.later.tolist(), pairs.earlier.tolist(), strict=True)
+    for row, (later, earlier) in enumerate(rows):
+        if later not in gone and earlier not in gone:
+            gone.add(later)
+            chosen.append(row)
+    return pairs.take(chosen)
