@@ -1,0 +1,196 @@
+"""Judging short answers: extraction by the source's convention, then equality of numbers, text, JSON or mathematics."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from curation.verify.comparators import same_value
+from curation.verify.functions import death
+from curation.verify.inside.frames import ProtocolError, split
+from curation.verify.inside.lockdown import Limits
+from curation.verify.inside.values import decode
+from curation.verify.judgement import Judgement, verdict
+from curation.verify.problems import Problem
+from curation.verify.slots import Child, Slot
+from schemas.enums import Isolation, Status, VerifierKind
+from schemas.recipe.verify import Verify
+
+__all__ = ["extract", "judge_answers"]
+
+_NUMBER = re.compile(r"[+-]?\$?\d[\d,]*(?:\.\d+)?|[+-]?\.\d+")
+_GSM8K = re.compile(r"^\s*(?:####|A:)\s*(.*)$", re.MULTILINE)
+_FINAL = re.compile(r"(?:final\s+)?answer\s*(?:is|:)\s*:?\s*(.+)", re.IGNORECASE)
+_CHOICE = re.compile(r"(?<![A-Za-z])\(?([A-Z])\)?(?![A-Za-z'])")
+_LONGEST = 4000
+
+
+def extract(style: str, answer: str) -> str | None:
+    """Return the final answer within a text, by the convention of a source.
+
+    Parameters
+    ----------
+    style
+        ``gsm8k``: what follows the last ``####`` or ``A:`` at the start of a line, else the last number.
+        ``math`` and ``aime``: the last ``\\boxed{...}``, else what follows ``answer is``, else the whole text if it
+        is one line.
+
+    Examples
+    --------
+    >>> extract("gsm8k", "so 2 + 3 = 5\\n#### 5"), extract("math", "hence $\\\\boxed{\\\\frac{1}{2}}$.")
+    ('5', '\\\\frac{1}{2}')
+    """
+    if style == "gsm8k":
+        marked = _GSM8K.findall(answer)
+        text = marked[-1] if marked else answer
+        numbers = _NUMBER.findall(text)
+        return numbers[0 if marked else -1] if numbers else None
+    boxed = _last_boxed(answer)
+    if boxed is not None:
+        return boxed
+    said = _FINAL.findall(answer)
+    if said:
+        return said[-1].strip().rstrip(".").strip()
+    text = answer.strip()
+    return text if text and "\n" not in text else None
+
+
+def _last_boxed(text: str) -> str | None:
+    start = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
+    if start < 0:
+        return None
+    opening = text.index("{", start)
+    depth = 0
+    for at in range(opening, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        if depth == 0:
+            return text[opening + 1 : at].strip()
+    return None
+
+
+def _number(text: str) -> Decimal | None:
+    try:
+        return Decimal(text.replace(",", "").replace("$", "").strip().rstrip("."))
+    except InvalidOperation:
+        return None
+
+
+def judge_answers(
+    slot: Slot,
+    problems: Sequence[Problem],
+    answers: Sequence[str],
+    settings: Verify,
+    isolation: Isolation,
+) -> list[Judgement]:
+    """Hold answers against the right ones; what needs mathematics goes to the grader's sandbox in one batch."""
+    statuses: list[list[Status | None]] = [
+        [_DIRECT[problem.kind](problem.spec, case["answer"], answer) for case in problem.tests]
+        for problem, answer in zip(problems, answers, strict=True)
+    ]
+    open_cases = [(i, j) for i, row in enumerate(statuses) for j, status in enumerate(row) if status is None]
+    pairs = [
+        [_delimited(str(problems[i].tests[j]["answer"])), _delimited(_given(problems[i], answers[i]))]
+        for i, j in open_cases
+    ]
+    cpu = 0.0
+    if pairs:
+        graded, cpu = _grade(slot, pairs, settings)
+        for (i, j), status in zip(open_cases, graded, strict=True):
+            statuses[i][j] = status
+    share = cpu / len(open_cases) if open_cases else 0.0
+    needed = {i for i, _ in open_cases}
+    return [
+        verdict(
+            [s or Status.XX for s in row],
+            isolation,
+            _detail(problems[i], answers[i], row),
+            share if i in needed else 0.0,
+        )
+        for i, row in enumerate(statuses)
+    ]
+
+
+def _given(problem: Problem, answer: str) -> str:
+    return extract(problem.spec.get("format", "math"), answer) or ""
+
+
+def _delimited(text: str) -> str:
+    return text if "$" in text or "\\boxed" in text else f"\\boxed{{{text}}}"
+
+
+def _detail(problem: Problem, answer: str, row: Sequence[Status | None]) -> str:
+    if all(status is Status.AC for status in row):
+        return ""
+    got = _given(problem, answer) if problem.kind == VerifierKind.MATH else answer.strip()
+    return f"answered {got[:120]!r}"
+
+
+def _math(spec: dict[str, Any], right: Any, answer: str) -> Status | None:
+    """Decide what text and numbers decide; None where it takes mathematics."""
+    style = spec.get("format", "math")
+    given = extract(style, answer)
+    if not given or len(given) > _LONGEST:
+        return Status.WA
+    wanted = str(right).strip()
+    if style == "gsm8k":
+        wanted = extract(style, wanted) or wanted
+    if given == wanted:
+        return Status.AC
+    numbers = _number(given), _number(wanted)
+    if None not in numbers:
+        return Status.AC if numbers[0] == numbers[1] else Status.WA
+    return Status.WA if style == "gsm8k" else None
+
+
+def _choice(_: dict[str, Any], right: Any, answer: str) -> Status:
+    wanted = str(right).strip().strip("()").upper()
+    boxed = _last_boxed(answer)
+    text = boxed if boxed is not None else (_FINAL.findall(answer) or [answer])[-1]
+    letters = _CHOICE.findall(text.replace("\\text{", "").strip())
+    return (
+        Status.AC
+        if letters and letters[0 if boxed is not None or _FINAL.search(answer) else -1] == wanted
+        else Status.WA
+    )
+
+
+def _exact(_: dict[str, Any], right: Any, answer: str) -> Status:
+    return Status.AC if answer.strip() == str(right).strip() else Status.WA
+
+
+def _json(_: dict[str, Any], right: Any, answer: str) -> Status:
+    try:
+        return Status.AC if same_value("json", right, decode(answer.strip())) else Status.WA
+    except ProtocolError:
+        return Status.WA
+
+
+_DIRECT: dict[str, Callable[[dict[str, Any], Any, str], Status | None]] = {
+    VerifierKind.MATH: _math,
+    VerifierKind.CHOICE: _choice,
+    VerifierKind.EXACT: _exact,
+    VerifierKind.JSON: _json,
+}
+
+
+def _grade(slot: Slot, pairs: list[list[str]], settings: Verify) -> tuple[list[Status], float]:
+    """Run pairs through the grader's sandbox; one that exhausts it alone gets the status of that, the rest go on."""
+    limits = Limits(
+        settings.time_limit_s,
+        max(settings.wall_factor * settings.time_limit_s, settings.time_limit_s + 2),
+        settings.memory_mb,
+    )
+    statuses: list[Status] = []
+    cpu = 0.0
+    while len(statuses) < len(pairs):
+        left = pairs[len(statuses) :]
+        (end,) = slot.run([Child("grader", {"pairs": left}, limits, {"channel": 1 << 20})])
+        cpu += end.cpu_s
+        reports = [json.loads(body) for body in split(end.output["channel"])[0]]
+        statuses += [Status.AC if report["same"] else Status.WA for report in reports]
+        if not reports:
+            statuses.append(death(end, limits)[0])
+    return statuses, cpu

@@ -1,0 +1,33 @@
+"""What a child can be."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from .candidate import run_calls, serve
+from .grader import run_grader
+from .program import run_program
+from .tester import run_suite
+
+__all__ = ["CHANNEL", "LINK", "read_payload", "run"]
+
+CHANNEL = 3
+"""Where a child talks to the judge, or a candidate to its tester."""
+LINK = 4
+"""Where a tester talks to its candidate."""
+
+
+def read_payload(fd: int) -> dict[str, Any]:
+    """Read what the child is to work on."""
+    with os.fdopen(fd, "rb") as file:
+        return json.loads(file.read())
+
+
+def run(role: str, payload: dict[str, Any]) -> None:
+    """Do what ``role`` does."""
+    if role == "tester":
+        run_suite(payload, CHANNEL, LINK)
+    else:
+        {"grader": run_grader, "calls": run_calls, "serve": serve, "program": run_program}[role](payload, CHANNEL)

@@ -1,0 +1,189 @@
+"""Python values as JSON and back: what JSON has no word for is a tagged object ``{"!": tag, ...}``.
+
+Encoding reads a value through the methods of its built-in base, so that subclasses arrive as what they are made of.
+Decoding yields exact built-ins and nothing else; it is safe on bytes written by a hostile program.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, OrderedDict, deque
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+from fractions import Fraction
+from itertools import islice
+from typing import Any
+
+from .frames import ProtocolError
+
+__all__ = ["MAX_DEPTH", "NotPlainError", "Objects", "decode", "encode", "no_objects"]
+
+MAX_DEPTH = 200
+"""Deepest nesting of containers that crosses; both parsers stay far from their own limits."""
+_MAX_ITEMS = 1_000_000
+_SMALL = 1 << 63
+_TAG = "!"
+_ITERATORS = {
+    "callable_iterator", "chain", "combinations", "dict_itemiterator", "dict_items", "dict_keyiterator", "dict_keys",
+    "dict_values", "enumerate", "filter", "generator", "islice", "list_iterator", "map", "permutations", "product",
+    "range_iterator", "reversed", "list_reverseiterator", "set_iterator", "str_ascii_iterator", "str_iterator",
+    "tuple_iterator", "zip", "zip_longest", "accumulate", "takewhile", "dropwhile", "starmap",
+}  # fmt: skip
+
+
+class NotPlainError(TypeError):
+    """A value that cannot cross, because no JSON says what it is."""
+
+
+class Objects:
+    """What a side does with values that are neither JSON nor tagged: refuses them, unless it knows better."""
+
+    def outgoing(self, value: Any, encode_part: Callable[[Any], Any]) -> Any:  # noqa: ARG002 - for subclasses
+        """Return the encoding of ``value``."""
+        raise NotPlainError(f"a value of type {type(value).__name__} is not JSON")
+
+    def incoming(self, tag: str, fields: dict[str, Any]) -> Any:  # noqa: ARG002 - for subclasses
+        """Return the value of a tagged object that `decode` does not know."""
+        raise ProtocolError(f"unknown tag {tag!r}")
+
+
+no_objects = Objects()
+
+
+def encode(value: Any, objects: Objects = no_objects, depth: int = 0) -> Any:
+    """Return ``value`` as something `json.dumps` can write.
+
+    Raises
+    ------
+    NotPlainError
+        If it holds something that cannot cross, or is nested deeper than `MAX_DEPTH`.
+    """
+    kind = type(value)
+    if value is None or kind is bool or kind is str:
+        return value
+    if kind is int:
+        return value if -_SMALL <= value < _SMALL else {_TAG: "int", "v": hex(value)}
+    if kind is float:
+        return value if math.isfinite(value) else {_TAG: "float", "v": repr(value)}
+    if depth > MAX_DEPTH:
+        raise NotPlainError(f"nested deeper than {MAX_DEPTH}")
+    if kind is list:
+        return [encode(item, objects, depth + 1) for item in value]
+    if kind is dict:
+        return _mapping("dict", value, objects, depth)
+    return _other(value, objects, depth)
+
+
+def _mapping(tag: str, value: dict[Any, Any], objects: Objects, depth: int) -> Any:
+    items = list(dict.items(value))
+    if tag == "dict" and all(type(key) is str and key != _TAG for key, _ in items):
+        return {key: encode(item, objects, depth + 1) for key, item in items}
+    pairs = [[encode(key, objects, depth + 1), encode(item, objects, depth + 1)] for key, item in items]
+    return {_TAG: tag, "v": pairs}
+
+
+def _other(value: Any, objects: Objects, depth: int) -> Any:
+    for base, reader in _READERS:
+        if isinstance(value, base):
+            return encode(reader(value), objects, depth + 1)
+    for base, tag, reader in _SEQUENCES:
+        if isinstance(value, base):
+            return {_TAG: tag, "v": [encode(item, objects, depth + 1) for item in reader(value)]}
+    for base, tag in ((Counter, "Counter"), (OrderedDict, "OrderedDict"), (dict, "dict")):
+        if isinstance(value, base):
+            return _mapping(tag, value, objects, depth)
+    for base, tag, text in _TEXTS:
+        if isinstance(value, base):
+            return {_TAG: tag, "v": text(value)}
+    if type(value).__name__ in _ITERATORS:
+        return {_TAG: "iter", "v": [encode(item, objects, depth + 1) for item in _bounded(value)]}
+    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+        return encode(value.tolist(), objects, depth + 1)
+    return objects.outgoing(value, lambda part: encode(part, objects, depth + 1))
+
+
+def _bounded(values: Iterable[Any]) -> list[Any]:
+    items = list(islice(values, _MAX_ITEMS + 1))
+    if len(items) > _MAX_ITEMS:
+        raise NotPlainError(f"an iterator of more than {_MAX_ITEMS} items")
+    return items
+
+
+_READERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
+    (int, lambda value: int.__add__(value, 0)),
+    (float, lambda value: float.__add__(value, 0.0)),
+    (str, lambda value: str.__str__(value)),
+    (list, lambda value: list(list.__iter__(value))),
+)
+_SEQUENCES: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
+    (tuple, "tuple", tuple.__iter__),
+    (set, "set", set.__iter__),
+    (frozenset, "frozenset", frozenset.__iter__),
+    (deque, "deque", deque.__iter__),
+    (range, "range", lambda value: (value.start, value.stop, value.step)),
+)
+_TEXTS: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
+    (bytes, "bytes", lambda value: bytes(value).hex()),
+    (bytearray, "bytearray", lambda value: bytes(value).hex()),
+    (complex, "complex", lambda value: [repr(value.real), repr(value.imag)]),
+    (Decimal, "Decimal", str),
+    (Fraction, "Fraction", lambda value: [hex(value.numerator), hex(value.denominator)]),
+)
+_BUILDERS: dict[str, Callable[[Any], Any]] = {
+    "int": lambda v: int(v, 16),
+    "float": lambda v: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[v],
+    "tuple": tuple,
+    "set": set,
+    "frozenset": frozenset,
+    "deque": deque,
+    "range": lambda v: range(*v),
+    "dict": dict,
+    "Counter": lambda v: Counter(dict(v)),
+    "OrderedDict": OrderedDict,
+    "bytes": bytes.fromhex,
+    "bytearray": bytearray.fromhex,
+    "complex": lambda v: complex(float(v[0]), float(v[1])),
+    "Decimal": Decimal,
+    "Fraction": lambda v: Fraction(int(v[0], 16), int(v[1], 16)),
+    "iter": lambda v: iter(list(v)),
+}
+
+
+def decode(body: bytes | str, objects: Objects = no_objects) -> Any:
+    """Read one JSON document with tags, strictly.
+
+    Raises
+    ------
+    ProtocolError
+        On anything but well-formed JSON: duplicate keys, NaN or Infinity as words, numbers of thousands of digits,
+        nesting beyond the parser's limit, unknown or malformed tags.
+    """
+
+    def build(pairs: list[tuple[str, Any]]) -> Any:
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
+            raise ProtocolError("duplicate keys")
+        tag = fields.get(_TAG)
+        if tag is None:
+            return fields
+        builder = _BUILDERS.get(tag) if isinstance(tag, str) else None
+        return builder(fields["v"]) if builder else objects.incoming(str(tag), fields)
+
+    try:
+        return json.loads(body, object_pairs_hook=build, parse_constant=_refuse, parse_float=_finite)
+    except ProtocolError:
+        raise
+    except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
+        raise ProtocolError(f"not a well-formed value: {type(error).__name__}") from error
+
+
+def _refuse(word: str) -> None:
+    raise ProtocolError(f"{word} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ProtocolError(f"{text[:20]} is not finite")
+    return value

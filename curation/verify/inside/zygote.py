@@ -1,0 +1,187 @@
+"""The zygote: a warm interpreter that forks a child per program, watches its clocks, and knows nothing else.
+
+It never reads a program, a test or a result: jobs arrive as limits and file descriptors, and only the forked child
+reads what lies behind them.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import roles
+from .lockdown import Cage, Limits, make_cage
+
+__all__ = ["main"]
+
+_TICK_S = 0.05
+_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+_PRELOAD = (
+    "array", "ast", "bisect", "cmath", "collections.abc", "copy", "datetime", "decimal", "enum", "fractions",
+    "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "operator", "queue", "random", "re",
+    "statistics", "string", "struct", "textwrap", "threading", "time", "traceback", "typing", "unicodedata",
+)  # fmt: skip
+
+
+@dataclass
+class _Child:
+    """One running child."""
+
+    pid: int
+    limits: Limits
+    started: float
+    killed: str | None = None
+    exit: dict[str, Any] | None = None
+    clock: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.clock = (~self.pid << 3) | 2
+
+    def kill(self, reason: str) -> None:
+        """End the child, and remember why."""
+        if self.exit is None:
+            self.killed = self.killed or reason
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def check(self, memory_mb: float) -> float:
+        """Kill the child if it is over a limit; return the seconds until it may be."""
+        try:
+            cpu = time.clock_gettime(self.clock)
+        except OSError:
+            return _TICK_S
+        wall = time.monotonic() - self.started
+        if cpu >= self.limits.cpu_s:
+            self.kill("cpu")
+        elif wall >= self.limits.wall_s:
+            self.kill("wall")
+        elif memory_mb > self.limits.memory_mb:
+            self.kill("memory")
+        return max(0.001, min(_TICK_S, self.limits.cpu_s - cpu, self.limits.wall_s - wall))
+
+
+class Zygote:
+    """Forks and supervises, one job at a time."""
+
+    def __init__(self, control: socket.socket, cage: Cage) -> None:
+        self.control = control
+        self.cage = cage
+        self.wake_read, wake_write = os.pipe()
+        os.set_blocking(self.wake_read, False)
+        os.set_blocking(wake_write, False)
+        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+
+    def serve(self) -> None:
+        """Run jobs until the judge hangs up."""
+        while (job := self._receive()) is not None:
+            specs, fds = job
+            self.cage.before(specs)
+            children = [self._spawn(spec, fds) for spec in specs]
+            for fd in fds:
+                os.close(fd)
+            alive = self._watch(children)
+            self.cage.after()
+            if not alive:
+                return
+            body = json.dumps([child.exit for child in children]).encode()
+            self.control.sendall(struct.pack("!I", len(body)) + body)
+
+    def _receive(self) -> tuple[list[dict[str, Any]], list[int]] | None:
+        data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 16)
+        if not data:
+            return None
+        if not fds:
+            return self._receive()
+        return json.loads(data.lstrip(b"k")), fds
+
+    def _spawn(self, spec: dict[str, Any], fds: list[int]) -> _Child:
+        limits = Limits(**spec["limits"])
+        started = time.monotonic()
+        pid = self.cage.fork()
+        if pid == 0:
+            self._become(spec, limits, {name: fds[index] for name, index in spec["fds"].items()})
+        return _Child(pid, limits, started)
+
+    def _become(self, spec: dict[str, Any], limits: Limits, fds: dict[str, int]) -> None:
+        """Turn this fresh fork into the child; never returns."""
+        status = 71
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self.cage.enter(spec, limits, fds, roles.run)
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _watch(self, children: list[_Child]) -> bool:
+        """Wait until all children have ended; tell whether the judge is still there."""
+        alive, delay = True, _TICK_S
+        while any(child.exit is None for child in children):
+            ready, _, _ = select.select([self.wake_read, *([self.control] if alive else [])], [], [], delay)
+            if self.wake_read in ready:
+                with suppress(BlockingIOError):
+                    os.read(self.wake_read, 4096)
+            if self.control in ready:
+                alive = bool(self.control.recv(16))
+                self._kill_all(children, "stopped")
+            self._reap(children)
+            running = [child for child in children if child.exit is None]
+            if running and not ready:
+                delay = min(child.check(self.cage.resident_mb(child.pid)) for child in running)
+        return alive
+
+    @staticmethod
+    def _kill_all(children: list[_Child], reason: str) -> None:
+        for child in children:
+            child.kill(reason)
+
+    def _reap(self, children: list[_Child]) -> None:
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            for child in children:
+                if child.pid == pid:
+                    cpu = usage.ru_utime + usage.ru_stime
+                    wall = time.monotonic() - child.started
+                    child.exit = {
+                        "status": status,
+                        "cpu": cpu,
+                        "wall": wall,
+                        "rss": usage.ru_maxrss,
+                        "killed": child.killed,
+                    }
+                    if child is children[-1]:
+                        self._kill_all(children, "finished")
+
+
+def main() -> None:
+    """Start from the settings on standard input, and serve the control socket."""
+    settings = json.loads(sys.argv[2])
+    sys.path += settings["packages"]
+    for name in [*_PRELOAD, *settings.get("preload", ())]:
+        with suppress(ImportError):
+            __import__(name)
+    control = socket.socket(fileno=settings["control"])
+    cage = make_cage(settings)
+    zygote = Zygote(control, cage)
+    sys.path[:] = [entry for entry in sys.path if entry != sys.argv[1]]
+    sys.argv = [""]
+    gc.collect()
+    gc.freeze()
+    control.sendall(b"R")
+    zygote.serve()

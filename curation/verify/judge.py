@@ -1,0 +1,179 @@
+"""The judge: answers in, judgements out, in order, on as many sandboxes as there are cores."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from types import TracebackType
+from typing import Self
+
+from curation.verify.answers import judge_answers
+from curation.verify.functions import judge_asserts, judge_calls
+from curation.verify.judgement import Judgement, Task, fault
+from curation.verify.ladder import Report, detect, slot_settings
+from curation.verify.problems import InvalidProblemError, Problem, parse
+from curation.verify.programs import judge_stdio
+from curation.verify.slots import Slot, SlotError
+from schemas.enums import Isolation, Status, VerifierKind
+from schemas.recipe.verify import Verify
+
+__all__ = ["Judge"]
+
+_LOOK_AHEAD = 16
+_BATCH = 32
+_Item = tuple[Problem | InvalidProblemError, str]
+_Judging = Callable[[Slot, Problem, str, Verify, Isolation], Judgement]
+_BY_KIND: dict[str, _Judging] = {
+    VerifierKind.ASSERTS: judge_asserts,
+    VerifierKind.CALLS: judge_calls,
+    VerifierKind.STDIO: judge_stdio,
+}
+
+
+def available_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class Judge:
+    """Judges answers in sandboxes.
+
+    Parameters
+    ----------
+    settings
+        Limits and the weakest isolation that will do.
+    report
+        What this machine allows; found out if None.
+
+    Raises
+    ------
+    IsolationError
+        If this machine cannot isolate as strongly as the settings demand.
+
+    Examples
+    --------
+    >>> from schemas.recipe.verify import Verify
+    >>> task = Task('{"kind":"calls","entry_point":"f"}', '[{"args":[2],"expected":4}]', "def f(x): return x * x")
+    >>> with Judge(Verify(workers=1)) as judge:
+    ...     [judgement.status.value for judgement in judge.judge([task])]
+    ['AC']
+    """
+
+    def __init__(self, settings: Verify | None = None, report: Report | None = None) -> None:
+        self.settings = settings or Verify()
+        self.report = report or detect()
+        self.isolation = self.report.choose(self.settings.isolation)
+        self.workers = self.settings.workers or available_cores()
+
+    def __enter__(self) -> Self:
+        self._home = slot_settings(self.report, self.isolation, self.settings, self.workers)
+        self._slots = [Slot(settings) for settings in self._home.slots]
+        self._free: SimpleQueue[Slot] = SimpleQueue()
+        for slot in self._slots:
+            self._free.put(slot)
+        self._grading = [
+            Slot(
+                {
+                    **settings,
+                    "preload": ["math_verify"],
+                    "packages": [p for p in sys.path if p.endswith("site-packages")],
+                }
+            )
+            for settings in self._home.slots
+        ]
+        self._graders: SimpleQueue[Slot] = SimpleQueue()
+        for slot in self._grading:
+            self._graders.put(slot)
+        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="judge")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+        for slot in self._slots + self._grading:
+            slot.close()
+        self._home.remove()
+
+    def judge(self, tasks: Iterable[Task]) -> Iterator[Judgement]:
+        """Judge answers one by one, yielding in the order they came; at most a few per worker are held at a time."""
+        pending: deque[Future[list[Judgement]]] = deque()
+        try:
+            for batch in _batches(tasks):
+                pending.append(self._pool.submit(self._batch, batch))
+                if len(pending) >= self.workers * _LOOK_AHEAD:
+                    yield from pending.popleft().result()
+            while pending:
+                yield from pending.popleft().result()
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def _batch(self, batch: list[_Item]) -> list[Judgement]:
+        problem, answer = batch[0]
+        if isinstance(problem, InvalidProblemError):
+            return [fault(f"invalid problem: {problem}", self.isolation)]
+        if problem.kind in _BY_KIND:
+            with self._borrowed(self._free) as slot:
+                judging = _BY_KIND[problem.kind]
+                return [self._retried(lambda: judging(slot, problem, answer, self.settings, self.isolation))]
+        with self._borrowed(self._graders) as slot:
+            problems, answers = zip(*batch, strict=True)
+            try:
+                return judge_answers(slot, problems, answers, self.settings, self.isolation)
+            except SlotError as error:
+                return [fault(str(error), self.isolation) for _ in batch]
+
+    @staticmethod
+    @contextmanager
+    def _borrowed(free: SimpleQueue[Slot]) -> Iterator[Slot]:
+        slot = free.get()
+        try:
+            yield slot
+        finally:
+            free.put(slot)
+
+    def _retried(self, judging: Callable[[], Judgement]) -> Judgement:
+        """Judge again what the sandbox failed on, and once what slept while the machine was loaded."""
+        faults, slept = 0, False
+        while True:
+            try:
+                judgement = judging()
+            except SlotError as error:
+                judgement = fault(str(error), self.isolation)
+                faults += 1
+                if faults <= self.settings.fault_retries:
+                    continue
+            if Status.ILE in judgement.statuses and not slept and os.getloadavg()[0] > self.workers:
+                slept = True
+                continue
+            return judgement
+
+
+def _batches(tasks: Iterable[Task]) -> Iterator[list[_Item]]:
+    """Parse tasks, and put neighbours that are short answers together."""
+    batch: list[_Item] = []
+    for task in tasks:
+        item = (_parsed(task), task.answer)
+        short = isinstance(item[0], Problem) and item[0].kind not in _BY_KIND
+        if batch and (not short or len(batch) == _BATCH):
+            yield batch
+            batch = []
+        if short:
+            batch.append(item)
+        else:
+            yield [item]
+    if batch:
+        yield batch
+
+
+def _parsed(task: Task) -> Problem | InvalidProblemError:
+    try:
+        return parse(task.verifier, task.tests)
+    except InvalidProblemError as error:
+        return error

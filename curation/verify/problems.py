@@ -1,0 +1,139 @@
+"""A problem as the judge needs it: kind, settings, tests, checked before anything runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from schemas.enums import VerifierKind
+from schemas.ids import canonical_json
+
+__all__ = ["InvalidProblemError", "Problem", "parse"]
+
+_COMPARATORS = ("json", "exact", "lines", "tokens", "float", "unordered", "checker")
+
+
+class InvalidProblemError(ValueError):
+    """A problem that no answer can be judged by: evidence of nothing."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A verifier and its tests.
+
+    Parameters
+    ----------
+    kind
+        A kind of `schemas.enums.VerifierKind`, or the name of a grader plug-in.
+    spec
+        The verifier's JSON object.
+    tests
+        The tests, each a JSON object; never empty.
+    """
+
+    kind: str
+    spec: dict[str, Any]
+    tests: list[dict[str, Any]]
+
+
+@lru_cache(maxsize=256)
+def parse(verifier: str, tests: str) -> Problem:
+    """Read a verifier and its tests.
+
+    Raises
+    ------
+    InvalidProblemError
+        If there are no tests, a test lacks what its kind needs, an expected value is null, two tests ask the same and
+        expect different things, or a setting is unknown.
+    """
+    try:
+        spec, cases = json.loads(verifier), json.loads(tests)
+    except (ValueError, RecursionError) as error:
+        raise InvalidProblemError(f"verifier or tests are not JSON: {error}") from error
+    if not isinstance(spec, dict) or not isinstance(spec.get("kind"), str):
+        raise InvalidProblemError("the verifier is not an object with a kind")
+    if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
+        raise InvalidProblemError("there are no tests" if cases == [] else "the tests are not an array of objects")
+    check = _CHECKS.get(spec["kind"])
+    if check is not None:
+        check(spec, cases)
+    return Problem(spec["kind"], spec, cases)
+
+
+def _asserts(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
+    _texts(spec, "entry_point")
+    for number, case in enumerate(cases):
+        _require(case, number, "code", str)
+        if not case["code"].strip():
+            raise InvalidProblemError(f"test {number} is empty")
+
+
+def _calls(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
+    _texts(spec, "entry_point")
+    _comparator(spec, "json")
+    for number, case in enumerate(cases):
+        _require(case, number, "args", list)
+        if not isinstance(case.get("kwargs", {}), dict):
+            raise InvalidProblemError(f"test {number}: kwargs is not an object")
+        if "expected" not in case:
+            raise InvalidProblemError(f"test {number} expects nothing")
+    _no_contradiction(
+        [(canonical_json([c["args"], c.get("kwargs", {})]), canonical_json(c["expected"])) for c in cases]
+    )
+
+
+def _stdio(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
+    _comparator(spec, "lines")
+    if spec.get("compare") == "checker":
+        _texts(spec, "checker")
+    for number, case in enumerate(cases):
+        _require(case, number, "input", str)
+        _require(case, number, "output", str)
+    if spec.get("compare") != "checker":
+        _no_contradiction([(case["input"], case["output"]) for case in cases])
+
+
+def _answer(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
+    if spec["kind"] == VerifierKind.MATH and spec.get("format", "math") not in ("gsm8k", "math", "aime"):
+        raise InvalidProblemError(f"unknown answer format {spec.get('format')!r}")
+    for number, case in enumerate(cases):
+        if case.get("answer") is None and spec["kind"] != VerifierKind.JSON:
+            raise InvalidProblemError(f"test {number} has no answer")
+        if "answer" not in case:
+            raise InvalidProblemError(f"test {number} has no answer")
+
+
+_CHECKS = {
+    VerifierKind.ASSERTS: _asserts,
+    VerifierKind.CALLS: _calls,
+    VerifierKind.STDIO: _stdio,
+    VerifierKind.MATH: _answer,
+    VerifierKind.CHOICE: _answer,
+    VerifierKind.EXACT: _answer,
+    VerifierKind.JSON: _answer,
+}
+
+
+def _texts(spec: dict[str, Any], *names: str) -> None:
+    for name in names:
+        if not isinstance(spec.get(name), str) or not spec[name].strip():
+            raise InvalidProblemError(f"the verifier has no {name}")
+
+
+def _require(case: dict[str, Any], number: int, name: str, kind: type) -> None:
+    if not isinstance(case.get(name), kind):
+        raise InvalidProblemError(f"test {number}: {name} is {case.get(name)!r:.60}, not a {kind.__name__}")
+
+
+def _comparator(spec: dict[str, Any], default: str) -> None:
+    if spec.get("compare", default) not in _COMPARATORS:
+        raise InvalidProblemError(f"unknown comparator {spec['compare']!r}")
+
+
+def _no_contradiction(pairs: list[tuple[str, str]]) -> None:
+    expected: dict[str, str] = {}
+    for number, (given, wanted) in enumerate(pairs):
+        if expected.setdefault(given, wanted) != wanted:
+            raise InvalidProblemError(f"test {number} contradicts an earlier test of the same input")

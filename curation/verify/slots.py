@@ -1,0 +1,308 @@
+"""A slot: one zygote and the wires to it. It runs one job at a time and always comes back."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curation.verify.inside.lockdown import Limits
+
+__all__ = ["Child", "Exit", "Slot", "SlotError"]
+
+_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside.zygote import main; main()"
+_HERE = Path(__file__).resolve().parent
+_START_S = 60.0
+_GRACE_S = 15.0
+_LINGER_S = 0.5
+_CHUNK = 1 << 16
+
+
+class SlotError(Exception):
+    """The sandbox failed; what it was running is neither right nor wrong."""
+
+
+@dataclass
+class Child:
+    """One process to run.
+
+    Parameters
+    ----------
+    role
+        What it does; a name of `curation.verify.inside.roles`.
+    payload
+        What it reads before it is locked up; nothing in it is hidden from it.
+    captures
+        Wires to read from it (``channel``, ``stdout``, ``stderr``), each with the most bytes allowed.
+    stdin
+        What it reads on standard input; null device if None.
+    """
+
+    role: str
+    payload: dict[str, Any]
+    limits: Limits
+    captures: dict[str, int]
+    stdin: bytes | None = None
+
+
+@dataclass
+class Exit:
+    """How a process ended, and what it said.
+
+    Parameters
+    ----------
+    status
+        Wait status, as `os.waitstatus_to_exitcode` reads it.
+    killed
+        The limit it was killed for: ``cpu``, ``wall``, ``memory``; ``stopped`` or ``finished`` if we wanted no more.
+    rss_mb
+        Peak of resident memory.
+    overflow
+        Names of wires that held more than allowed.
+    """
+
+    status: int
+    killed: str | None
+    cpu_s: float
+    wall_s: float
+    rss_mb: float
+    output: dict[str, bytes]
+    overflow: set[str] = field(default_factory=set)
+
+
+class _Wire:
+    """The reading end of something a child writes to."""
+
+    def __init__(self, owner: int, name: str, fd: int, cap: int) -> None:
+        self.owner, self.name, self.fd, self.cap = owner, name, fd, cap
+        self.data = bytearray()
+        self.overflow = False
+        self.open = True
+
+    def drain(self) -> None:
+        """Read what is there, at most a chunk."""
+        try:
+            chunk = os.read(self.fd, _CHUNK)
+        except BlockingIOError:
+            return
+        if not chunk:
+            self.open = False
+        room = self.cap - len(self.data)
+        self.data += chunk[:room]
+        self.overflow = self.overflow or len(chunk) > room
+
+
+class Slot:
+    """One zygote, started when first needed and again whenever it has failed."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        self.settings = settings
+        self.process: subprocess.Popen[bytes] | None = None
+        self.control: socket.socket | None = None
+
+    def start(self) -> None:
+        """Start the zygote and wait until it is warm.
+
+        Raises
+        ------
+        SlotError
+            If it does not come up.
+        """
+        ours, theirs = socket.socketpair()
+        settings = json.dumps({**self.settings, "control": theirs.fileno()})
+        interpreter = self.settings["interpreter"]
+        with tempfile.TemporaryFile() as errors, theirs:
+            self.process = subprocess.Popen(  # noqa: S603 - our own interpreter
+                [interpreter, "-s", "-P", "-S", "-B", "-X", "utf8", "-c", _BOOT, str(_HERE), settings],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=self.settings["environment"],
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                cwd="/",
+            )
+            theirs.close()
+            ours.settimeout(_START_S)
+            self.control = ours
+            if self._receive(1) != b"R":
+                errors.seek(0)
+                said = errors.read()[-2000:].decode(errors="replace").strip()
+                self.close()
+                raise SlotError(f"the sandbox does not start: {said or 'no message'}")
+
+    def close(self) -> None:
+        """Hang up; the zygote kills what it runs and ends."""
+        if self.control is not None:
+            self.control.close()
+            self.control = None
+        if self.process is not None:
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.process = None
+
+    def run(self, children: Sequence[Child], enough: Callable[[dict[str, bytes]], bool] | None = None) -> list[Exit]:
+        """Run one job: one child, or a candidate and its tester.
+
+        Parameters
+        ----------
+        enough
+            Asked half a second after the last child has written to its channel, while it still runs; true stops it.
+
+        Raises
+        ------
+        SlotError
+            If the sandbox failed; the slot is usable again.
+        """
+        if self.process is None:
+            self.start()
+        wires: list[_Wire] = []
+        try:
+            self._send(children, wires)
+            budget = max(child.limits.wall_s for child in children) + _GRACE_S
+            replies = self._pump(wires, budget, enough)
+            return [self._exit(number, reply, wires) for number, reply in enumerate(replies)]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self.close()
+            raise SlotError(f"the sandbox failed: {error!r}") from error
+        finally:
+            for wire in wires:
+                os.close(wire.fd)
+
+    def _send(self, children: Sequence[Child], wires: list[_Wire]) -> None:
+        fds: list[int] = []
+        try:
+            specs = [self._describe(number, child, fds, wires) for number, child in enumerate(children)]
+            if len(children) > 1:
+                a, b = socket.socketpair()
+                specs[0]["fds"]["channel"], specs[1]["fds"]["link"] = len(fds), len(fds) + 1
+                fds += [a.detach(), b.detach()]
+            assert self.control is not None
+            socket.send_fds(self.control, [json.dumps(specs).encode()], fds)
+        finally:
+            for fd in fds:
+                os.close(fd)
+
+    @staticmethod
+    def _describe(number: int, child: Child, fds: list[int], wires: list[_Wire]) -> dict[str, Any]:
+        places = {"payload": len(fds)}
+        fds.append(_sealed(json.dumps(child.payload).encode()))
+        if child.stdin is not None:
+            places["stdin"] = len(fds)
+            fds.append(_sealed(child.stdin))
+        for name, cap in child.captures.items():
+            read, write = os.pipe()
+            os.set_blocking(read, False)
+            wires.append(_Wire(number, name, read, cap))
+            places[name] = len(fds)
+            fds.append(write)
+        return {"role": child.role, "limits": asdict(child.limits), "fds": places}
+
+    def _pump(self, wires: list[_Wire], budget: float, enough: Callable[[dict[str, bytes]], bool] | None) -> list[Any]:
+        """Read the wires until the zygote tells how the children ended."""
+        assert self.control is not None
+        deadline = time.monotonic() + budget
+        linger: float | None = None
+        stopped = False
+        while True:
+            opened = {wire.fd: wire for wire in wires if wire.open}
+            timeout = min(deadline, linger or deadline) - time.monotonic()
+            ready, _, _ = select.select([self.control, *opened], [], [], max(0.0, timeout))
+            for fd in ready:
+                if fd in opened:
+                    opened[fd].drain()
+                    if enough and opened[fd].name == "channel":
+                        linger = time.monotonic() + _LINGER_S
+            if self.control in ready:
+                replies = self._reply()
+                for wire in wires:
+                    self._drain_rest(wire)
+                return replies
+            now = time.monotonic()
+            if not stopped and any(wire.overflow for wire in wires):
+                stopped = self._stop()
+            if linger and now >= linger:
+                linger = None
+                if enough and not stopped and enough({wire.name: bytes(wire.data) for wire in wires}):
+                    stopped = self._stop()
+            if now >= deadline:
+                raise OSError("no answer within the time allowed")
+
+    def _stop(self) -> bool:
+        assert self.control is not None
+        self.control.sendall(b"k")
+        return True
+
+    @staticmethod
+    def _drain_rest(wire: _Wire) -> None:
+        while wire.open and not wire.overflow:
+            before = len(wire.data)
+            wire.drain()
+            if len(wire.data) == before:
+                return
+
+    def _reply(self) -> list[Any]:
+        (size,) = struct.unpack("!I", self._receive(4))
+        return json.loads(self._receive(size))
+
+    def _receive(self, size: int) -> bytes:
+        assert self.control is not None
+        data = b""
+        while len(data) < size:
+            try:
+                chunk = self.control.recv(size - len(data))
+            except TimeoutError:
+                chunk = b""
+            if not chunk:
+                if size == 1:
+                    return b""
+                raise OSError("the zygote has died")
+            data += chunk
+        return data
+
+    @staticmethod
+    def _exit(number: int, reply: dict[str, Any], wires: list[_Wire]) -> Exit:
+        own = [wire for wire in wires if wire.owner == number]
+        unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+        return Exit(
+            reply["status"],
+            reply["killed"],
+            reply["cpu"],
+            reply["wall"],
+            reply["rss"] / unit,
+            {wire.name: bytes(wire.data) for wire in own},
+            {wire.name for wire in own if wire.overflow},
+        )
+
+
+def _sealed(data: bytes) -> int:
+    """Return a read-only descriptor of a file in memory that holds ``data``."""
+    if hasattr(os, "memfd_create"):
+        fd = os.memfd_create("input", os.MFD_CLOEXEC)
+        path = f"/proc/self/fd/{fd}"
+    else:
+        fd, path = tempfile.mkstemp()
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(fd, view) :]
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(fd)
+        if not hasattr(os, "memfd_create"):
+            with suppress(OSError):
+                Path(path).unlink()
