@@ -82,19 +82,14 @@ def is_json(text: str) -> bool:
 def measures(contract: Contract) -> dict[str, str]:
     """Return what is read for the audit: SQL expressions by name.
 
-    A list stands for its length and a JSON text, additionally, for whether it parses, so that no batch has to carry
-    the elements. The expressions call ``is_json``, which the connection must know.
+    A list stands for its length. What pandas and DuckDB would read differently, JSON and regular expressions, is
+    measured once, as a truth value. The expressions call `is_json`, which the connection must know.
     """
     taken = {
         column.name: f"len({identifier(column.name)})" if _is_list(column.type) else identifier(column.name)
         for column in contract.columns
     }
-    parsed = {
-        _parsed(rule.column): f"is_json({identifier(rule.column)})"
-        for rule in contract.rules
-        if isinstance(rule, JsonText)
-    }
-    return taken | parsed
+    return taken | {_truth(rule): _measured(rule) for rule in contract.rules if isinstance(rule, JsonText | Matches)}
 
 
 def checks(contract: Contract) -> tuple[Check, ...]:
@@ -185,14 +180,7 @@ def _(rule: Between, contract: Contract) -> Check:
 
 @_rule.register
 def _(rule: Matches, contract: Contract) -> Check:  # noqa: ARG001 - the rules' common signature
-    return Check(
-        name=f"matches({rule.column})",
-        column=rule.column,
-        expected=f"matches {rule.pattern}",
-        violation=f"NOT regexp_full_match({identifier(rule.column)}, {literal(rule.pattern)})",
-        expectation="ExpectColumnValuesToMatchRegex",
-        arguments={"column": rule.column, "regex": f"^(?:{rule.pattern})$"},
-    )
+    return _true(f"matches({rule.column})", rule, f"matches {rule.pattern}")
 
 
 @_rule.register
@@ -212,14 +200,7 @@ def _(rule: NotBlank, contract: Contract) -> Check:
 
 @_rule.register
 def _(rule: JsonText, contract: Contract) -> Check:  # noqa: ARG001 - the rules' common signature
-    return Check(
-        name=f"json_text({rule.column})",
-        column=rule.column,
-        expected="parses as JSON",
-        violation=f"NOT {identifier(_parsed(rule.column))}",
-        expectation="ExpectColumnValuesToBeInSet",
-        arguments={"column": _parsed(rule.column), "value_set": [True]},
-    )
+    return _true(f"json_text({rule.column})", rule, "parses as JSON")
 
 
 @_rule.register
@@ -267,8 +248,25 @@ def _both_present(rule: AtMost) -> str:
     return f"{identifier(rule.column)} IS NOT NULL AND {identifier(rule.other)} IS NOT NULL"
 
 
-def _parsed(column: str) -> str:
-    return f"json:{column}"
+def _true(name: str, rule: JsonText | Matches, expected: str) -> Check:
+    return Check(
+        name=name,
+        column=rule.column,
+        expected=expected,
+        violation=f"NOT {identifier(_truth(rule))}",
+        expectation="ExpectColumnValuesToBeInSet",
+        arguments={"column": _truth(rule), "value_set": [True]},
+    )
+
+
+def _truth(rule: JsonText | Matches) -> str:
+    return f"json:{rule.column}" if isinstance(rule, JsonText) else f"{rule.column} ~ {rule.pattern}"
+
+
+def _measured(rule: JsonText | Matches) -> str:
+    if isinstance(rule, JsonText):
+        return f"is_json({identifier(rule.column)})"
+    return f"regexp_full_match({identifier(rule.column)}, {literal(rule.pattern)})"
 
 
 def _is_list(of: pa.DataType) -> bool:
