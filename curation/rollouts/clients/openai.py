@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any
 
 import httpx
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
 from curation.problems import Problem, prompt_text
@@ -161,8 +162,8 @@ class OpenAIClient:
 
     def _samples(self, content: bytes, count: int) -> list[Sample]:
         try:
-            completion = _Completion.model_validate_json(content)
-        except ValidationError as error:
+            completion = _Completion.model_validate_json(_unicode(content))
+        except (ValueError, RecursionError) as error:
             raise _Passing(f"not a completion: {self._shown(content)}") from error
         choices = sorted(completion.choices, key=lambda choice: choice.index)
         if len(choices) != count:
@@ -203,7 +204,12 @@ def _seed(seed: int, request: Request) -> int:
 
 def _text(choice: _Choice) -> str:
     text = choice.text if choice.message is None else choice.message.content
-    return (text or "").encode("utf-8", "replace").decode()
+    return text or ""
+
+
+def _unicode(content: bytes) -> bytes:
+    """Return JSON with halves of surrogate pairs replaced: legal there, in no other text."""
+    return json.dumps(json.loads(content), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _limited(response: httpx.Response) -> bytes:
