@@ -11,6 +11,7 @@ from schemas.contracts import AtMost, Between, Column, Contract, InSet, JsonText
 from schemas.enums import Isolation, Status, Verdict
 
 __all__ = [
+    "CONTAMINATION",
     "DECISION",
     "LINEAGE",
     "MESSAGES",
@@ -286,6 +287,28 @@ RUN = register(
             JsonText("counts"),
             JsonText("cost"),
         ),
+    ),
+)
+
+CONTAMINATION = register(
+    Contract(
+        name="contamination",
+        version="1.0.0",
+        doc="Where a rule found a benchmark item in a problem: its best item per benchmark.",
+        columns=(
+            Column("problem_id", TEXT, "The problem that holds the item."),
+            Column("rule", TEXT, "The rule that found it: exact, containment, short, or one that others ship."),
+            Column("benchmark", TEXT, "Name of the benchmark, as the recipe gives it."),
+            Column("benchmark_revision", TEXT, "Revision or digest of the benchmark.", True),
+            Column("item", TEXT, "Problem id of the benchmark's item."),
+            Column("item_source_id", TEXT, "The item's own id in its benchmark."),
+            Column("score", pa.float64(), "Share of the item found, or the rule's own measure."),
+            Column("threshold", pa.float64(), "Score from which the rule would remove the problem."),
+            Column("matched", TEXT, "The longest stretch of words that matches, shortened."),
+            Column("drops", pa.bool_(), "True if the rule removes; false if it only tells what it would remove."),
+        ),
+        key=("problem_id", "rule", "benchmark"),
+        rules=(Between("score", 0), NotBlank("rule"), NotBlank("benchmark")),
     ),
 )
 
