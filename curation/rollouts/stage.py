@@ -29,8 +29,13 @@ _DETAIL = 500
 _SHAPING = {"sampler", "form", "program", "temperature", "seed"}
 
 
-def pin(config: Rollouts) -> Rollouts:
-    """Return the configuration with the digest of every recorded table, so that a changed file is new work.
+def pin(config: Rollouts, folder: Path) -> Rollouts:
+    """Return the configuration with place and digest of every recorded table, so that a changed file is new work.
+
+    Parameters
+    ----------
+    folder
+        Where relative paths begin: the folder of the recipe.
 
     Raises
     ------
@@ -38,10 +43,13 @@ def pin(config: Rollouts) -> Rollouts:
         If a recorded table cannot be read.
     """
     policies = tuple(
-        policy.model_copy(update={"sha256": sha256(Path(policy.path))}) if isinstance(policy, Recorded) else policy
-        for policy in config.policies
+        _pinned(policy, folder / policy.path) if isinstance(policy, Recorded) else policy for policy in config.policies
     )
     return config.model_copy(update={"policies": policies})
+
+
+def _pinned(policy: Recorded, location: Path) -> Recorded:
+    return policy.model_copy(update={"sha256": sha256(location), "location": location})
 
 
 def sampler_digest(policy: Policy) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from pathlib import Path
 from itertools import pairwise
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -97,6 +98,8 @@ class Recorded(_Sampled):
     """How many answers to judge per problem; ``escalate`` follows the section ``escalation``."""
     sha256: str | None = Field(default=None, pattern=r"[0-9a-f]{64}")
     """Digest that the file must have; filled in when a run is planned, so that a changed file is work to do."""
+    location: Path | None = Field(default=None, exclude=True)
+    """Where the file lies; filled in when a run is planned, no part of what was asked for."""
 
     @model_validator(mode="after")
     def _model_named(self) -> Self:

@@ -44,7 +44,7 @@ class RecordedClient:
 
     def __init__(self, policy: Recorded, scratch: Path) -> None:
         self.policy = policy
-        path = Path(policy.path)
+        path = policy.location or Path(policy.path)
         if policy.sha256 is not None and sha256(path) != policy.sha256:
             raise InputError(
                 f"recorded answers {policy.path!r} changed since the run was planned.",
