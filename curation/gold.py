@@ -17,6 +17,7 @@ from curation.scratch import RowFile, problem_batches, scratch_folder, until_rea
 from curation.suites import Suite, suite
 from curation.trivial import trivial_programs
 from curation.verify import VERIFIER_VERSION, Judgement, Task
+from curation.verify.problems import InvalidProblemError, parse
 from schemas.enums import Status, Verdict
 from schemas.ids import canonical_json
 from schemas.recipe.gold import Gold
@@ -27,7 +28,6 @@ __all__ = ["STAGE", "check"]
 
 _EVIDENCE = 500
 _DECIDED = pa.schema([column for column in DECISION.arrow if column.name not in ("run_id", "stage")])
-_UNREADABLE = Suite(tests=0, duplicates=0, contradiction=None)
 
 Decision = dict[str, Any]
 
@@ -38,6 +38,7 @@ class _Case:
 
     problem: Problem
     suite: Suite
+    invalid: str | None
     references: list[Judgement] = field(default_factory=list)
     again: list[Judgement] = field(default_factory=list)
     wrong: list[Judgement] = field(default_factory=list)
@@ -99,8 +100,8 @@ STAGE = Stage("gold", f"1/{VERIFIER_VERSION}", check, outputs={"test_quality": "
 
 
 def _tried(problems: Sequence[Problem], config: Gold, judge: CachedJudge) -> list[_Case]:
-    cases = [_Case(problem, suite(problem) or _UNREADABLE) for problem in problems]
-    testable = [case for case in cases if case.suite.tests]
+    cases = [_Case(problem, suite(problem), _invalid(problem)) for problem in problems]
+    testable = [case for case in cases if case.invalid is None]
     _try(testable, "references", lambda case: _first(case, "reference_solutions", config.references), judge)
     _try(testable, "again", lambda case: _first(case, "reference_solutions", config.references), judge, trial=1)
     _try(testable, "wrong", lambda case: _first(case, "wrong_solutions", config.wrong), judge)
@@ -127,6 +128,15 @@ def _try(
     judgements = judge.judge(tasks, trial)
     for case, texts in zip(cases, given, strict=True):
         setattr(case, role, list(itertools.islice(judgements, len(texts))))
+
+
+def _invalid(problem: Problem) -> str | None:
+    """Return why no answer to the problem can be judged, if none can."""
+    try:
+        parse(problem["verifier"], problem["tests"])
+    except InvalidProblemError as error:
+        return str(error)
+    return None
 
 
 def _first(case: _Case, column: str, count: int) -> list[str]:
@@ -183,9 +193,8 @@ def _decisions(case: _Case, config: Gold) -> Iterator[Decision]:
 
 
 def _unjudged(case: _Case) -> Iterator[Decision]:
-    if suite(case.problem) is None:
-        yield _decision(Verdict.FAIL, "unreadable_tests", detail={"tests": case.problem["tests"][:_EVIDENCE]})
-        return
+    if case.invalid is not None and case.suite.tests and case.suite.contradiction is None:
+        yield _decision(Verdict.FAIL, "invalid_problem", detail={"evidence": case.invalid[:_EVIDENCE]})
     faults = [found for found in (*case.references, *case.again) if found.status is Status.XX]
     if faults:
         yield _decision(Verdict.FAIL, "sandbox_fault", len(faults), 0, detail=_evidence(faults[0]))
@@ -195,7 +204,7 @@ def _unjudged(case: _Case) -> Iterator[Decision]:
 
 
 def _about_reference(case: _Case, config: Gold) -> Iterator[Decision]:
-    if not case.suite.tests:
+    if case.invalid is not None:
         return
     accepted, tried = case.accepted, len(case.references)
     if not tried:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from curation.problems import Problem, verifier_kind
+from curation.problems import Problem, verifier
 from schemas.enums import VerifierKind
 from schemas.ids import canonical_json
 
@@ -36,8 +36,8 @@ class Suite:
     contradiction: str | None
 
 
-def suite(problem: Problem) -> Suite | None:
-    """Return what a problem's tests are; None if they are not a JSON array of objects.
+def suite(problem: Problem) -> Suite:
+    """Return what a problem's tests are; what is no JSON object counts as no test.
 
     Examples
     --------
@@ -46,19 +46,20 @@ def suite(problem: Problem) -> Suite | None:
     Suite(tests=3, duplicates=1, contradiction='1')
     """
     try:
-        tests = json.loads(problem["tests"])
-    except ValueError:
-        return None
-    if not isinstance(tests, list) or not all(isinstance(test, dict) for test in tests):
-        return None
+        given = json.loads(problem["tests"])
+    except (ValueError, RecursionError):
+        given = []
+    tests = [test for test in given if isinstance(test, dict)] if isinstance(given, list) else []
     distinct = {canonical_json(test) for test in tests}
-    return Suite(len(tests), len(tests) - len(distinct), _contradiction(verifier_kind(problem), tests))
+    return Suite(len(tests), len(tests) - len(distinct), _contradiction(verifier(problem), tests))
 
 
-def _contradiction(kind: str, tests: list[Mapping[str, Any]]) -> str | None:
+def _contradiction(settings: Mapping[str, Any], tests: list[Mapping[str, Any]]) -> str | None:
+    if settings.get("compare") == "checker":
+        return None
     expected: dict[str, set[str]] = defaultdict(set)
     for test in tests:
-        for given, wanted in _expectations(kind, test):
+        for given, wanted in _expectations(settings["kind"], test):
             expected[given].add(wanted)
     return next((given for given, wanted in expected.items() if len(wanted) > 1), None)
 

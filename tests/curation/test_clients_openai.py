@@ -87,9 +87,11 @@ def test_passing_faults_are_tried_again(workspace: Workspace, fault: int | str) 
 
 def test_an_endpoint_that_never_answers_is_given_up(workspace: Workspace) -> None:
     """Silence is a failure with the endpoint's name and the time waited."""
-    with Endpoint(faults=["hang"] * 9) as endpoint:
-        with pytest.raises(ModelError, match=r"failed 2 times; last: no answer within 0\.2 s") as caught:
-            _ask(_policy(endpoint.url, timeout_seconds=0.2, attempts=2), workspace, problems=[1], last=4)
+    with (
+        Endpoint(faults=["hang"] * 9) as endpoint,
+        pytest.raises(ModelError, match=r"failed 2 times; last: no answer within 0\.2 s") as caught,
+    ):
+        _ask(_policy(endpoint.url, timeout_seconds=0.2, attempts=2), workspace, problems=[1], last=4)
 
     assert endpoint.url in caught.value.message
 
