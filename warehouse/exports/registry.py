@@ -1,0 +1,41 @@
+"""Which targets there are: the house's own, and those that other packages bring by entry point."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from schemas.errors import UsageError, nearest
+from warehouse.exports.target import Target
+from warehouse.exports.targets import plain, trl, verl
+
+__all__ = ["target", "targets"]
+
+_OWN = (plain.DATASETS, trl.PROMPT_COMPLETION, trl.PROMPT_ONLY, verl.RL)
+_GROUP = "sluice.exports"
+
+
+def targets() -> dict[str, Target]:
+    """Return every known target by name.
+
+    A package adds one by naming a `Target` in its entry points, group ``sluice.exports``.
+    """
+    brought = [found for point in entry_points(group=_GROUP) if isinstance(found := point.load(), Target)]
+    return {one.name: one for one in sorted((*_OWN, *brought), key=lambda one: one.name)}
+
+
+def target(name: str) -> Target:
+    """Return the target called ``name``.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the nearest known name is suggested.
+    """
+    known = targets()
+    if name not in known:
+        close = nearest(name, known)
+        raise UsageError(
+            f"no export target is called {name!r}; known are {', '.join(known)}.",
+            hint=f"did you mean {close!r}?" if close else None,
+        )
+    return known[name]

@@ -1,0 +1,94 @@
+"""verl (https://github.com/verl-project/verl), read in its source at 2026-08 and release 0.9.1.
+
+`verl.utils.dataset.rl_dataset.RLHFDataset` templates every prompt inside a catch-all: a row that cannot be templated
+counts as too long and is gone. The reward manager reads ``data_source``, ``reward_model.ground_truth`` and
+``extra_info``.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+import pyarrow as pa
+
+from schemas.records import MESSAGES
+from warehouse.exports.files import ParquetWriter
+from warehouse.exports.target import Target, Trap
+from warehouse.exports.traps import blank_messages, no_messages, unknown_roles
+
+__all__ = ["RL"]
+
+_DROPPED = "the length filter swallows the template's error and drops the row"
+_BUILT_IN = (
+    r"^(aime.*|openai/gsm8k|lighteval/MATH|DigitalLearningGmbH/MATH-lighteval|HuggingFaceH4/MATH-500|math_dapo|math|"
+    r"math_dapo_reasoning|numina_.*|codecontests|apps|codeforces|taco|hiyouga/geometry3k|searchR1_.*)$"
+)
+_EXTRA = pa.struct(
+    [
+        ("index", pa.int64()),
+        ("split", pa.string()),
+        ("problem_id", pa.string()),
+        ("row_id", pa.string()),
+        ("meta", pa.string()),
+    ],
+)
+
+RL = Target(
+    name="verl-rl",
+    trainer="verl, RL",
+    loader="verl.utils.dataset.rl_dataset.RLHFDataset",
+    columns={
+        "data_source": pl.format("sluice/{}", "source"),
+        "prompt": pl.col("prompt"),
+        "ability": pl.col("ability"),
+        "reward_model": pl.struct(style=pl.lit("rule"), ground_truth="ground_truth"),
+        "extra_info": pl.struct(
+            index="order_index",
+            split="phase",
+            problem_id="problem_id",
+            row_id="row_id",
+            meta=pl.struct("dup_index", "band", "pass_rate", "provenance").struct.json_encode(),
+        ),
+    },
+    schema=pa.schema(
+        [
+            ("data_source", pa.string()),
+            ("prompt", MESSAGES),
+            ("ability", pa.string()),
+            ("reward_model", pa.struct([("style", pa.string()), ("ground_truth", pa.string())])),
+            ("extra_info", _EXTRA),
+        ],
+    ),
+    identity=pl.col("extra_info").struct.field("row_id"),
+    writer=ParquetWriter,
+    entry="train.parquet",
+    traps=(
+        no_messages("prompt", _DROPPED),
+        blank_messages("prompt", _DROPPED),
+        unknown_roles("prompt", _DROPPED),
+        Trap(
+            "built_in_scorer",
+            pl.col("data_source").str.contains(_BUILT_IN),
+            "the name selects a scorer of verl's own instead of the exported reward",
+            "rename the source.",
+        ),
+        Trap(
+            "no_ground_truth",
+            pl.col("reward_model").struct.field("ground_truth").is_null(),
+            "the reward manager needs a string",
+            "drop the row.",
+        ),
+    ),
+    drops_last=True,
+    rewards=True,
+    usage="""```
+python -m verl.trainer.main_ppo \\
+  data.train_files={data} \\
+  data.shuffle=False \\
+  data.filter_overlong_prompts=False data.truncation=error \\
+  custom_reward_function.path={reward} \\
+  custom_reward_function.name=compute_score
+```
+
+`data.shuffle=False` keeps the curriculum's order. The train loader drops the last incomplete batch of every epoch.
+""",
+)
