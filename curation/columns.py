@@ -26,7 +26,7 @@ def answer_key() -> pl.Expr:
 
 
 def _lengths(texts: pl.Series) -> pl.Series:
-    return pl.Series([len(json.loads(text)) for text in texts], dtype=pl.Int64)
+    return pl.Series([None if text is None else len(json.loads(text)) for text in texts], dtype=pl.Int64)
 
 
 def count_tests() -> pl.Expr:

@@ -32,7 +32,7 @@ FORMS: dict[recipe.Form, str] = {
         r"\\includegraphics"
     ),
     "url": r"(?i)\bhttps?://|\bwww\.[a-z]",
-    "multipart": r"(?is)(?:^|\n|\s)\((?:a|i|1)\)\s.+(?:\n|\s)\((?:b|ii|2)\)\s|\bpart (?:a|1)\b.+\bpart (?:b|2)\b",
+    "multipart": r"(?s)(?:^|\n|\s)\((?:a|i|1)\)\s.+(?:\n|\s)\((?:b|ii|2)\)\s|\b[Pp]art [aA1]\b.+\b[Pp]art [bB2]\b",
 }
 _KINDS = {"multiple_choice": VerifierKind.CHOICE.value}
 
@@ -63,21 +63,23 @@ def _min_tests(rule: recipe.MinTests) -> list[Finding]:
 
 
 def _unsolved(rule: recipe.Unsolved) -> list[Finding]:
-    looks = pl.when(pl.col("n") > 0).then(pl.col("c") == 0)
-    return _extreme(rule, looks, pl.col("high"), pl.col("high") <= float(rule.upper), float(rule.upper))
+    return _extreme(rule, pl.col("c") == 0, pl.col("high"), pl.col("high") <= float(rule.upper), float(rule.upper))
 
 
 def _saturated(rule: recipe.Saturated) -> list[Finding]:
-    looks = pl.when(pl.col("n") > 0).then(pl.col("c") == pl.col("n"))
-    return _extreme(rule, looks, pl.col("low"), pl.col("low") >= float(rule.lower), float(rule.lower))
+    return _extreme(
+        rule, pl.col("c") == pl.col("n"), pl.col("low"), pl.col("low") >= float(rule.lower), float(rule.lower)
+    )
 
 
 def _extreme(rule: Any, looks: pl.Expr, bound: pl.Expr, proven: pl.Expr, threshold: float) -> list[Finding]:
+    measured = pl.when(pl.col("n") > 0)
     if rule.evidence == "none":
-        return [Finding(rule, rule.code, looks, pl.col("c") / pl.col("n"))]
-    found = [Finding(rule, rule.code, looks & proven, bound, threshold)]
+        return [Finding(rule, rule.code, measured.then(looks), _ratio("c", "n"))]
+    found = [Finding(rule, rule.code, measured.then(looks & proven), bound, threshold)]
     if rule.flag_unproven:
-        found.append(Finding(rule, f"{rule.code}_unproven", looks & ~proven, bound, threshold, flag_only=True))
+        unproven = measured.then(looks & ~proven)
+        found.append(Finding(rule, f"{rule.code}_unproven", unproven, bound, threshold, flag_only=True))
     return found
 
 
