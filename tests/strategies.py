@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["alike_texts", "counts", "json_values"]
+__all__ = ["alike_texts", "counts", "json_values", "programs"]
 
 
 def json_values(max_leaves: int = 10) -> st.SearchStrategy[Any]:
@@ -41,3 +41,24 @@ def counts(draw: st.DrawFn, most: int = 100) -> tuple[int, int]:
     """Answers judged (at least one) and answers right."""
     n = draw(st.integers(1, most))
     return n, draw(st.integers(0, n))
+
+
+@st.composite
+def programs(draw: st.DrawFn, most: int = 5) -> str:
+    """Python programs of one function, with the constructs that mistakes are made in."""
+    names = st.sampled_from(["x", "y", "items", "total"])
+    atoms = (
+        names | st.integers(-3, 30).map(str) | st.sampled_from(["True", "'ab'", "len(items)", "min(x, y)", "items[1:]"])
+    )
+    operators = st.sampled_from(["+", "-", "*", "//", "%", "<", "<=", "==", "!=", "and", "or", "in"])
+    expressions = st.builds("({} {} {})".format, atoms, operators, atoms) | atoms
+    lines = st.one_of(
+        st.builds("{} = {}".format, names, expressions),
+        st.builds("{} += {}".format, names, expressions),
+        st.builds("if {}:\n        return {}".format, expressions, expressions),
+        st.builds("for x in range({}):\n        total += {}".format, expressions, expressions),
+        st.builds("while {}:\n        break".format, expressions),
+        st.builds("items.append({})".format, expressions),
+    )
+    body = [*draw(st.lists(lines, max_size=most)), f"return {draw(expressions)}"]
+    return "def f(x, y, items):\n    total = 0\n" + "".join(f"    {line}\n" for line in body)

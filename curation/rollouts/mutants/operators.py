@@ -13,8 +13,9 @@ import ast
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeGuard
 
-__all__ = ["Change", "Slot", "slots"]
+__all__ = ["Change", "Slot", "guards_main", "slots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,14 @@ def _deletions(node: ast.AST) -> Iterator[Slot]:
 def _deletable(statement: ast.stmt) -> bool:
     if isinstance(statement, ast.Expr):
         return not isinstance(statement.value, ast.Constant)
-    return isinstance(statement, ast.AugAssign | ast.If | ast.For | ast.Delete)
+    return isinstance(statement, ast.AugAssign | ast.If | ast.For | ast.Delete) and not guards_main(statement)
+
+
+def guards_main(node: ast.AST) -> TypeGuard[ast.If]:
+    """Tell whether a node is ``if __name__ == "__main__"``, without which a program does nothing."""
+    return isinstance(node, ast.If) and any(
+        isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test)
+    )
 
 
 def _steers(block: ast.AST, statement: ast.stmt) -> bool:

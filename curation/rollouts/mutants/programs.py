@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from curation.rollouts.mutants.operators import Change, Slot, slots
+from curation.rollouts.mutants.operators import Change, Slot, guards_main, slots
 
 __all__ = ["Mutant", "Subject"]
 
@@ -131,6 +131,7 @@ def _line(node: ast.AST) -> int:
 
 def _fixed(tree: ast.Module) -> set[int]:
     """Return the nodes whose change would mean nothing: annotations, docstrings, pieces of f-strings, main guards."""
+    fixed: set[int] = set()
     roots: list[ast.AST] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.arg | ast.AnnAssign) and node.annotation is not None:
@@ -143,9 +144,10 @@ def _fixed(tree: ast.Module) -> set[int]:
             roots.append(node.format_spec)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             roots.append(node)
-        elif isinstance(node, ast.If) and "__name__" in {n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)}:
+        elif guards_main(node):
+            fixed.add(id(node))
             roots.append(node.test)
-    return {id(node) for root in roots for node in ast.walk(root)}
+    return fixed | {id(node) for root in roots for node in ast.walk(root)}
 
 
 def _scopes(tree: ast.Module) -> dict[int, tuple[str, ...]]:
