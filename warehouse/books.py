@@ -173,7 +173,7 @@ def _sorted_out(connection: duckdb.DuckDBPyConnection, book: Book, source: Path,
     key, columns = quoted(of.key), quoted(of.names)
     view(connection, "offered", [source], of.arrow)
     view(connection, "present", present, of.arrow)
-    total, distinct = _one(connection, f'SELECT count(*), count(DISTINCT ({key},)) FROM "offered"')  # noqa: S608
+    total, distinct = _one(connection, f'SELECT count(*), count(DISTINCT row({key})) FROM "offered"')  # noqa: S608
     once = "" if total == distinct else f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY {columns}) = 1"
     connection.execute(f'CREATE VIEW "incoming" AS SELECT {columns} FROM "offered" {once}')  # noqa: S608
     connection.execute(
@@ -185,8 +185,8 @@ def _sorted_out(connection: duckdb.DuckDBPyConnection, book: Book, source: Path,
     )
     connection.execute(
         f"""
-        CREATE VIEW "entering" AS SELECT * FROM "incoming"
-        WHERE ({key},) NOT IN (SELECT ({key},) FROM "present") OR ({key},) IN (SELECT ({key},) FROM "renewed")
+        CREATE VIEW "entering" AS SELECT * FROM "incoming" AS offer
+        ANTI JOIN (SELECT {key} FROM "present" AS old ANTI JOIN "renewed" USING ({key})) USING ({key})
         """,  # noqa: S608
     )
     entering = _one(connection, 'SELECT count(*) FROM "entering"')[0]
