@@ -13,19 +13,25 @@ _BRACES = r"\{((?:[^{}]|\{(?:[^{}]|\{[^{}]*\})*\})*)\}"
 _PATTERNS = (
     rf"(?s).*\\boxed\s*{_BRACES}",
     r"(?s).*####[ \t]*([^\n]+)",
+    r"(?s).*(?:^|\n)A:[ \t]*([^\n]+)",
     r"(?is).*\b(?:final )?answer(?: is)?\s*[:=]?\s*([^\n]+?)\s*(?:\.\s|\.?$|\n)",
 )
 
 
 def final_answer(response: pl.Expr) -> pl.Expr:
-    r"""Return the last answer that a response states: ``\boxed{...}``, ``#### ...`` or ``answer is ...``.
+    r"""Return the last answer that a response states: ``\boxed{...}``, ``#### ...``, ``A: ...`` or ``answer is ...``.
 
     White space, dollar signs, thousands separators, a trailing full stop and letter case do not count, so that
     equal answers become equal text. Null where no answer is stated.
     """
     stated = pl.coalesce(response.str.extract(pattern) for pattern in _PATTERNS)
     bare = stated.str.replace_all(r"\\[,;! ]|\\left|\\right|[\s$]", "").str.replace_all(r"(\d),(\d{3})\b", "$1$2")
-    bare = bare.str.replace(r"\.+$", "").str.replace(r"^\(([A-Za-z])\)$", "$1").str.to_lowercase()
+    bare = (
+        bare.str.replace(r"\.+$", "")
+        .str.replace(r"^(-?\d+)\.0+$", "$1")
+        .str.replace(r"^\(([A-Za-z])\)$", "$1")
+        .str.to_lowercase()
+    )
     return pl.when(bare != "").then(bare)
 
 

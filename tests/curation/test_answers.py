@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import io
+
 import polars as pl
 import pytest
 
@@ -19,6 +22,7 @@ from tests.tables import problem, problems
         ("The answer is: $42$.", "42"),
         ("the final answer is (B)", "b"),
         ("Answer = 7.5. It was easy", "7.5"),
+        ("steps\nA: 3.0", "3"),
         ("no idea", None),
         ("", None),
     ],
@@ -45,6 +49,25 @@ def test_majority_ties_go_by_text():
     made = [rollout(name, i, response=f"#### {text}") for i, text in enumerate(["9", "2", "2", "9"])]
     for rows in (made, made[::-1]):
         assert ["2"] == majorities(table.lazy(), rollouts(rows)).collect()["majority"].to_list()
+
+
+def test_real_solutions_agree_with_their_marks(real_data):
+    """On 5,276 recorded GSM8K solutions, the answer read equals the key just where the recorded mark says correct."""
+    table = pl.read_ndjson(
+        io.BytesIO(gzip.decompress((real_data / "rlvr/gsm8k_model_solutions.jsonl.gz").read_bytes()))
+    )
+    models = [name for name in table.columns if name not in ("question", "ground_truth")]
+    answers = pl.concat(
+        table.select(
+            key=final_answer(pl.col("ground_truth")),
+            read=final_answer(pl.col(model).struct.field("solution")),
+            marked=pl.col(model).struct.field("is_correct"),
+        )
+        for model in models
+    )
+    agreed = answers.select((pl.col("key") == pl.col("read")).fill_null(value=False) == pl.col("marked")).to_series()
+    assert (5276, 0) == (answers.height, answers["key"].null_count())
+    assert 0.998 < agreed.mean()
 
 
 def test_programs_are_not_read():
