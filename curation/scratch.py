@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -27,8 +28,12 @@ _ROWS = 2_000
 
 @contextmanager
 def scratch_folder(services: Services, stage: str) -> Iterator[Path]:
-    """Give a fresh folder beside the stage's finished work; gone again if the block fails."""
-    folder = services.workspace.root / "work" / stage / f".scratch-{uuid.uuid4().hex}.{os.getpid()}"
+    """Give a fresh folder beside the stage's finished work; gone again if the block fails, or after a kill."""
+    home = services.workspace.root / "work" / stage
+    for left in home.glob(".scratch-*"):
+        if not psutil.pid_exists(int(left.suffix[1:])):
+            shutil.rmtree(left, ignore_errors=True)
+    folder = home / f".scratch-{uuid.uuid4().hex}.{os.getpid()}"
     folder.mkdir(parents=True)
     try:
         yield folder

@@ -130,7 +130,7 @@ def _line(node: ast.AST) -> int:
 
 
 def _fixed(tree: ast.Module) -> set[int]:
-    """Return the nodes whose change would mean nothing: annotations, docstrings, pieces of f-strings, main guards."""
+    """Return the nodes whose change would tell nothing: annotations, docstrings, main guards, steps of loops, ..."""
     fixed: set[int] = set()
     roots: list[ast.AST] = []
     for node in ast.walk(tree):
@@ -144,10 +144,23 @@ def _fixed(tree: ast.Module) -> set[int]:
             roots.append(node.format_spec)
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             roots.append(node)
+        elif isinstance(node, ast.While):
+            roots.extend(_steering(node))
         elif guards_main(node):
             fixed.add(id(node))
             roots.append(node.test)
     return fixed | {id(node) for root in roots for node in ast.walk(root)}
+
+
+def _steering(loop: ast.While) -> Iterator[ast.stmt]:
+    """Yield the assignments that a loop's end depends on: changed, most would make it endless, costly to judge."""
+    tested = {node.id for node in ast.walk(loop.test) if isinstance(node, ast.Name)}
+    for statement in ast.walk(loop):
+        if isinstance(statement, ast.Assign | ast.AugAssign):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            stored = {node.id for target in targets for node in ast.walk(target) if isinstance(node, ast.Name)}
+            if stored & tested:
+                yield statement
 
 
 def _scopes(tree: ast.Module) -> dict[int, tuple[str, ...]]:
