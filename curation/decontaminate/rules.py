@@ -13,7 +13,7 @@ from curation.decontaminate.grams import GramIndex, Grams, grams
 from schemas.errors import MissingExtra
 from schemas.recipe.decontaminate import Decontaminate
 
-__all__ = ["HITS", "any_gram", "containment", "exact", "fuzz", "short"]
+__all__ = ["HITS", "any_gram", "containment", "exact", "fuzz", "same_numbers", "short"]
 
 HITS = {"row": pl.Int64, "item": pl.Int64, "score": pl.Float64, "start": pl.Int64, "length": pl.Int64}
 
@@ -40,6 +40,14 @@ def containment(words: pl.Series, benchmarks: Benchmarks, config: Decontaminate)
     return _hits(
         over.join(_longest(matched.join(over, on=["row", "item"], how="semi"), config.ngram), on=["row", "item"])
     )
+
+
+def same_numbers(hits: pl.DataFrame, words: pl.Series, benchmarks: Benchmarks) -> pl.Series:
+    """Return, per hit, whether every number of the item stands in the problem."""
+    numbers = pl.element().filter(pl.element().str.contains(r"\d"))
+    asked = benchmarks.items["words"].gather(hits["item"]).list.eval(numbers)
+    given = words.gather(hits["row"]).list.eval(numbers)
+    return asked.list.set_difference(given).list.len() == 0
 
 
 def _longest(matched: pl.DataFrame, n: int) -> pl.DataFrame:

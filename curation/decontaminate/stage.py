@@ -8,14 +8,17 @@ batches. Ids are hashes of content, so the sample, and with it every hit, is the
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
 
 from curation.decontaminate import rules
 from curation.decontaminate.benchmarks import Benchmarks, index_benchmarks
-from curation.decontaminate.grams import gram_index
+from curation.decontaminate.grams import GramIndex, gram_index
 from curation.decontaminate.texts import prepared, shipped_words, template_lines
 from curation.normalise import statement
 from schemas.enums import Verdict
@@ -27,11 +30,17 @@ __all__ = ["DECONTAMINATE", "decontaminate", "learn"]
 
 _BATCH = 50_000
 _MATCHED_CHARS = 400
-_OWN = ("exact", "containment", "short")
+_DROPS = ("exact", "containment", "short")
+_ITEM = (
+    "item_id",
+    "benchmark",
+    pl.col("revision").alias("benchmark_revision"),
+    pl.col("source_id").alias("item_source_id"),
+)
 _FUZZ_RATIO = 95.0
 _SCHEMA = pl.Schema(CONTAMINATION.arrow)
 
-Finder = Callable[[pl.DataFrame], tuple[pl.DataFrame, pl.Series]]
+Rule = Callable[[pl.DataFrame], "_Found"]
 
 
 def decontaminate(inputs: Mapping[str, pl.LazyFrame], config: Decontaminate, services: Services) -> StageResult:
@@ -46,23 +55,25 @@ def decontaminate(inputs: Mapping[str, pl.LazyFrame], config: Decontaminate, ser
     -------
     StageResult
         Drops with the reasons ``contaminated_exact``, ``contaminated_containment`` and ``contaminated_short``,
-        the item as witness and the evidence as detail; the table ``hits``, in which the rules of ``report`` tell
-        what they would have removed.
+        the item as witness and the evidence as detail; the table ``hits``, in which the rules of ``report`` and
+        ``other_numbers`` tell what they would have removed.
     """
     if "benchmarks" not in inputs:
         return StageResult(no_decisions(), outputs={"hits": pl.LazyFrame(schema=_SCHEMA)})
     rows = inputs["rows"].select("problem_id", "source", text=statement())
     benchmarks, lines = learn(rows, inputs["benchmarks"], config)
-    finders = _finders(benchmarks, config)
+    shipped = list(_shipped(benchmarks, config))
     scratch = services.scratch or Path(tempfile.mkdtemp(prefix="sluice-decontaminate-"))
     services.progress.start("decontaminate")
     for number, batch in enumerate(rows.collect_batches(chunk_size=_BATCH, maintain_order=False)):
-        hits = _hits(prepared(batch, lines, config), finders, benchmarks, config)
+        ready = prepared(batch, lines, config)
+        found = chain(_own(ready, benchmarks, config), (rule(batch) for rule in shipped))
+        hits = pl.concat(_told(one, batch, benchmarks) for one in found)
         hits.write_parquet(scratch / f"hits-{number:06}.parquet")
         services.progress.advance("decontaminate", batch.height)
     services.progress.finish("decontaminate")
-    found = sorted(scratch.glob("hits-*.parquet"))
-    hits = pl.scan_parquet(found) if found else pl.LazyFrame(schema=_SCHEMA)
+    parts = sorted(scratch.glob("hits-*.parquet"))
+    hits = pl.scan_parquet(parts) if parts else pl.LazyFrame(schema=_SCHEMA)
     return StageResult(_decisions(hits), outputs={"hits": hits})
 
 
@@ -95,72 +106,70 @@ def _sample(rows: pl.LazyFrame, size: int) -> pl.DataFrame:
     return rows.join(chosen.lazy().select("problem_id"), on="problem_id", how="semi").sort("problem_id").collect()
 
 
-def _finders(benchmarks: Benchmarks, config: Decontaminate) -> dict[str, tuple[float, Finder]]:
-    """Return the rules to run by name: their threshold, and the function from a batch to hits and their words."""
-    found: dict[str, tuple[float, Finder]] = {
-        "containment": (config.containment, lambda b: (rules.containment(b["words"], benchmarks, config), b["words"])),
-        "short": (config.short_share, lambda b: (rules.short(b["words"], benchmarks, config), b["words"])),
-    }
+@dataclass(frozen=True)
+class _Found:
+    """What one rule found in a batch: hits, and the words in which their stretches are counted."""
+
+    rule: str
+    threshold: float
+    hits: pl.DataFrame
+    words: pl.Series
+
+
+def _own(batch: pl.DataFrame, benchmarks: Benchmarks, config: Decontaminate) -> Iterator[_Found]:
+    words = batch["words"]
     if config.exact:
-        found["exact"] = (1.0, lambda b: (rules.exact(b["words"], benchmarks), b["words"]))
+        yield _Found("exact", 1.0, rules.exact(words, benchmarks), words)
+    yield _Found("short", config.short_share, rules.short(words, benchmarks, config), words)
+    hits = rules.containment(words, benchmarks, config)
+    same = rules.same_numbers(hits, words, benchmarks) | (not config.same_numbers)
+    yield _Found("containment", config.containment, hits.filter(same), words)
+    yield _Found("other_numbers", config.containment, hits.filter(~same), words)
+
+
+def _shipped(benchmarks: Benchmarks, config: Decontaminate) -> Iterator[Rule]:
+    """Yield the rules of other projects that the recipe asks to report, ready to be run on batches."""
     for name, n, punctuation in (("any_8_gram", 8, True), ("any_13_gram", 13, False)):
         if name in config.report:
-            found[name] = (1.0, _shipped(benchmarks, n, punctuation=punctuation))
+            words = shipped_words(pl.col("text"), punctuation=punctuation)
+            index = gram_index(benchmarks.items.select(words).to_series(), n)
+            yield partial(_any_gram, name=name, n=n, words=words, index=index)
     if "fuzz_95" in config.report:
-        texts = benchmarks.items["text"]
-        found["fuzz_95"] = (
-            _FUZZ_RATIO,
-            lambda b: (rules.fuzz(b["text"], texts, _FUZZ_RATIO), b.select(pl.concat_list("text")).to_series()),
-        )
-    return found
+        yield partial(_fuzz, texts=benchmarks.items["text"])
 
 
-def _shipped(benchmarks: Benchmarks, n: int, *, punctuation: bool) -> Finder:
-    def words_of(frame: pl.DataFrame) -> pl.Series:
-        return frame.select(shipped_words(pl.col("text"), punctuation=punctuation)).to_series()
-
-    index = gram_index(words_of(benchmarks.items), n)
-
-    def find(batch: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
-        words = words_of(batch)
-        return rules.any_gram(words, index, n), words
-
-    return find
+def _any_gram(batch: pl.DataFrame, name: str, n: int, words: pl.Expr, index: GramIndex) -> _Found:
+    split = batch.select(words).to_series()
+    return _Found(name, 1.0, rules.any_gram(split, index, n), split)
 
 
-def _hits(
-    batch: pl.DataFrame, finders: Mapping[str, tuple[float, Finder]], benchmarks: Benchmarks, config: Decontaminate
-) -> pl.DataFrame:
-    del config
-    ids = batch.select(row=pl.int_range(pl.len(), dtype=pl.Int64), problem_id="problem_id")
-    items = benchmarks.items.select(
-        pl.col("item").cast(pl.Int64),
-        "benchmark",
-        benchmark_revision="revision",
-        item_id="item_id",
-        item_source_id="source_id",
+def _fuzz(batch: pl.DataFrame, texts: pl.Series) -> _Found:
+    hits = rules.fuzz(batch["text"], texts, _FUZZ_RATIO)
+    return _Found("fuzz_95", _FUZZ_RATIO, hits, batch.select(pl.concat_list("text")).to_series())
+
+
+def _told(found: _Found, batch: pl.DataFrame, benchmarks: Benchmarks) -> pl.DataFrame:
+    """Return a rule's best hit per problem and benchmark, in the columns of the contract."""
+    items = benchmarks.items.select(pl.col("item").cast(pl.Int64), *_ITEM)
+    best = (
+        found.hits.join(items, on="item")
+        .sort(["row", "benchmark", "score", "item"], descending=[False, False, True, False])
+        .unique(["row", "benchmark"], keep="first", maintain_order=True)
     )
-    tables = []
-    for rule, (threshold, find) in finders.items():
-        hits, words = find(batch)
-        best = (
-            hits.join(items, on="item")
-            .sort(["row", "benchmark", "score", "item"], descending=[False, False, True, False])
-            .unique(["row", "benchmark"], keep="first", maintain_order=True)
-        )
-        matched = words.gather(best["row"]).to_frame("words").with_columns(best.select("start", "length"))
-        text = pl.when(pl.col("length") > 0).then(pl.col("words").list.slice("start", "length")).otherwise("words")
-        shown = matched.select(matched=text.list.join(" ").str.slice(0, _MATCHED_CHARS)).to_series()
-        told = best.join(ids, on="row", maintain_order="left").with_columns(
-            matched=shown, rule=pl.lit(rule), threshold=pl.lit(threshold), drops=pl.lit(rule in _OWN)
-        )
-        tables.append(told.with_columns(item="item_id").select(pl.col(c).cast(of) for c, of in _SCHEMA.items()))
-    return pl.concat(tables)
+    stretch = pl.col("words").list.slice("start", "length").list.join(" ").str.slice(0, _MATCHED_CHARS)
+    shown = best.with_columns(words=found.words.gather(best["row"])).with_columns(matched=stretch)
+    return shown.with_columns(
+        problem_id=batch["problem_id"].gather(best["row"]),
+        item="item_id",
+        rule=pl.lit(found.rule),
+        threshold=pl.lit(found.threshold),
+        drops=pl.lit(found.rule in _DROPS),
+    ).select(pl.col(name).cast(of) for name, of in _SCHEMA.items())
 
 
 def _decisions(hits: pl.LazyFrame) -> pl.LazyFrame:
     """Return one drop per problem: by its highest score, an exact match before others."""
-    order = pl.col("rule").replace_strict({rule: i for i, rule in enumerate(_OWN)}, default=len(_OWN))
+    order = pl.col("rule").replace_strict({rule: i for i, rule in enumerate(_DROPS)}, default=len(_DROPS))
     best = (
         hits.filter("drops")
         .with_columns(order=order)

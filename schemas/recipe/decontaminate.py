@@ -31,7 +31,7 @@ class Template(Section):
 
 
 class Boilerplate(Section):
-    """Runs of words that many problems share by habit, such as how AIME asks for m + n; they are evidence of nothing."""
+    """Runs of words that many problems share by habit, such as how AIME asks for m + n: evidence of nothing."""
 
     max_items: int = Field(default=10, ge=1)
     """A run in more benchmark items than this is boilerplate."""
@@ -53,10 +53,13 @@ class Decontaminate(Section):
     """The benchmarks, read like any other source."""
     exact: bool = True
     """Drop a problem whose text equals a benchmark item's, templates cut, case, spaces and punctuation aside."""
-    ngram: int = Field(default=8, ge=2)
+    ngram: int = Field(default=5, ge=2)
     """Words in a run."""
-    containment: float = Field(default=0.5, gt=0, le=1)
+    containment: float = Field(default=0.6, gt=0, le=1)
     """Drop from this share of an item's runs of words on."""
+    same_numbers: bool = True
+    """Spare a problem that lacks a number of the item: the same question about other numbers is another problem. It is
+    reported as ``other_numbers``."""
     min_ngrams: int = Field(default=3, ge=1)
     """An item with fewer runs of its own is too short for containment and is looked for whole."""
     short_share: float = Field(default=0.6, gt=0, le=1)
