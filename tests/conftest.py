@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from warehouse.house import Warehouse
 from warehouse.stages import Services, Workspace
 
 settings.register_profile("house", deadline=None)
@@ -35,3 +36,11 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real inputs are not at {folder}; set SLUICE_DATA to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """A warehouse with two versions and full books; tests only read it."""
+    from tests.built import build
+
+    return build(tmp_path_factory.mktemp("built") / "warehouse")
