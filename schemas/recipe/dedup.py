@@ -44,5 +44,8 @@ class Dedup(Section):
     """Documents of more characters than this are compared exactly only, and flagged."""
     sources: tuple[str, ...] = ()
     """Sources whose records are preferred, best first; sources that are not named come after them, all alike."""
-    prefer: tuple[Literal["most_tests", "most_references", "longest", "earliest"], ...] = ("most_tests",)
+    prefer: tuple[Literal["most_tests", "most_references", "longest", "earliest"], ...] = (
+        "most_tests",
+        "most_references",
+    )
     """What decides between records of equally good sources, first rule first; the smaller problem id decides last."""
