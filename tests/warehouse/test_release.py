@@ -50,7 +50,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The release of it."""
     folder = tmp_path_factory.mktemp("releases") / "demo" / "1.0.0"
-    return write_release([published], PROMPT_SET, _info(deviations=["bands by pass rate"]), folder)
+    return write_release([published], PROMPT_SET, _info(deviations=[{"setting": "medium", "chosen": 1, "paper": "bands by pass rate"}]), folder)
 
 
 def _hurt(release: Release, tmp_path: Path) -> Path:
@@ -87,7 +87,7 @@ def test_equal_rows_give_equal_bytes(release: Release, tmp_path: Path):
     again = write_release(
         [tmp_path / "b.parquet", tmp_path / "a.parquet"],
         PROMPT_SET,
-        _info(deviations=["bands by pass rate"]),
+        _info(deviations=[{"setting": "medium", "chosen": 1, "paper": "bands by pass rate"}]),
         tmp_path / "again" / "1.0.0",
     )
     files = sorted(path.relative_to(again.folder) for path in again.folder.rglob("*.*") if path.is_file())
@@ -129,7 +129,7 @@ def test_the_documents_tell_the_version(published: Path, tmp_path: Path):
     info = _info(
         history=[Change("1.0.0", _WHEN, "- 20 rows added"), Change("0.1.0", _WHEN, "First version.")],
         publish=Publish(title="Demo set", description="Made for a test.", shards=1),
-        deviations=["ties by id"],
+        deviations=[{"setting": "ties", "chosen": "id", "paper": "ties by id"}],
     )
     made = write_release([published], PROMPT_SET, info, tmp_path / "1.0.0")
     card = (made.folder / "README.md").read_text()

@@ -65,7 +65,7 @@ def _facts(
         ("licence", licences.expression),
         *((f"rows under {name}", str(rows)) for name, rows in licences.rows.items()),
         *((f"`{part.name}`", f"{part.rows} rows in {len(files)} shards") for part, files in shards.items()),
-        *(("deviation", note) for note in info.deviations),
+        *((f"{note['setting']} = {note['chosen']}", str(note["paper"])) for note in info.deviations),
     ]
 
 

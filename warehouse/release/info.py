@@ -46,7 +46,8 @@ class ReleaseInfo:
     reports
         Pointers to evidence, such as ``{"decontamination": {...}}``.
     training_plan, deviations
-        What the curriculum asks of the trainer, and where it departs from its source.
+        What the curriculum asks of the trainer, and where it departs from its source: one note
+        per setting, with ``setting``, ``chosen`` and ``paper``.
     targets
         One entry per trainer: whether it takes the rows, and how many it will see.
     """
@@ -62,7 +63,7 @@ class ReleaseInfo:
     history: Sequence[Change] = ()
     reports: Mapping[str, Any] = field(default_factory=dict)
     training_plan: Mapping[str, Any] = field(default_factory=dict)
-    deviations: Sequence[str] = ()
+    deviations: Sequence[Mapping[str, Any]] = ()
     targets: Sequence[Mapping[str, Any]] = ()
     publish: Publish = field(default_factory=Publish)
 
