@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from warehouse.books import SHELF
 from warehouse.fingerprint import read_parquet_sql
 from warehouse.house import Warehouse
 
-__all__ = ["FILE", "query", "write"]
+__all__ = ["FILE", "connected", "query", "write"]
 
 FILE = "sluice.duckdb"
 """Name of the file with the views, in the folder of the warehouse."""
@@ -74,14 +75,33 @@ def query(warehouse: Warehouse, sql: str) -> pl.DataFrame:
     UsageError
         If the query is not one reading statement, or DuckDB refuses it; unknown names get the nearest known one.
     """
-    with duckdb.connect(config=_OFFLINE) as connection:
-        allowed = _make_views(connection, warehouse)
-        _confine(connection, allowed)
+    with connected(warehouse) as connection:
         try:
             _refuse_writing(connection.extract_statements(sql))
             return connection.sql(sql).pl()
         except duckdb.Error as error:
             raise _usage_error(connection, error) from error
+
+
+@contextmanager
+def connected(
+    warehouse: Warehouse, more: Mapping[str, Sequence[Path]] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open an in-memory DuckDB that knows the views and can reach no file but theirs.
+
+    Parameters
+    ----------
+    more
+        Further views: Parquet files by name; a column ``filename`` tells which file a row stands in.
+    """
+    with duckdb.connect(config=_OFFLINE) as connection:
+        allowed = _make_views(connection, warehouse)
+        for name, paths in (more or {}).items():
+            source = f"SELECT *, filename FROM {read_parquet_sql(paths)}"  # noqa: S608 - quoted paths
+            connection.execute(f"CREATE VIEW {identifier(name)} AS {source}")
+            allowed += paths
+        _confine(connection, allowed)
+        yield connection
 
 
 def _make_views(connection: duckdb.DuckDBPyConnection, warehouse: Warehouse) -> list[Path]:
