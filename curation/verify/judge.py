@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -15,7 +14,8 @@ from typing import Self
 from curation.verify.answers import judge_answers
 from curation.verify.functions import judge_asserts, judge_calls
 from curation.verify.judgement import Judgement, Task, fault
-from curation.verify.ladder import Report, detect, slot_settings
+from curation.verify.home import Home
+from curation.verify.ladder import Report, detect
 from curation.verify.problems import InvalidProblemError, Problem, parse
 from curation.verify.programs import judge_stdio
 from curation.verify.slots import Slot, SlotError
@@ -26,6 +26,7 @@ __all__ = ["Judge"]
 
 _LOOK_AHEAD = 16
 _BATCH = 32
+_GRADER_PACKAGES = ("math_verify", "latex2sympy2_extended", "sympy", "mpmath", "antlr4")
 _Item = tuple[Problem | InvalidProblemError, str]
 _Judging = Callable[[Slot, Problem, str, Verify, Isolation], Judgement]
 _BY_KIND: dict[str, _Judging] = {
@@ -71,24 +72,16 @@ class Judge:
         self.workers = self.settings.workers or available_cores()
 
     def __enter__(self) -> Self:
-        self._home = slot_settings(self.report, self.isolation, self.settings, self.workers)
-        self._slots = [Slot(settings) for settings in self._home.slots]
-        self._free: SimpleQueue[Slot] = SimpleQueue()
-        for slot in self._slots:
-            self._free.put(slot)
-        self._grading = [
-            Slot(
-                {
-                    **settings,
-                    "preload": ["math_verify"],
-                    "packages": [p for p in sys.path if p.endswith("site-packages")],
-                }
-            )
-            for settings in self._home.slots
+        self._home = Home(self.isolation)
+        self._home.provide()
+        candidates = [self._home.slot(self.settings.packages) for _ in range(self.workers)]
+        graders = [
+            self._home.slot(_GRADER_PACKAGES, preload=["math_verify"], warm="grader") for _ in range(self.workers)
         ]
-        self._graders: SimpleQueue[Slot] = SimpleQueue()
-        for slot in self._grading:
-            self._graders.put(slot)
+        self._slots = [Slot(settings) for settings in candidates]
+        self._grading = [Slot(settings) for settings in graders]
+        self._free = _queue(self._slots)
+        self._graders = _queue(self._grading)
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="judge")
         return self
 
@@ -153,6 +146,13 @@ class Judge:
                 slept = True
                 continue
             return judgement
+
+
+def _queue(slots: list[Slot]) -> SimpleQueue[Slot]:
+    queue: SimpleQueue[Slot] = SimpleQueue()
+    for slot in slots:
+        queue.put(slot)
+    return queue
 
 
 def _batches(tasks: Iterable[Task]) -> Iterator[list[_Item]]:

@@ -175,7 +175,9 @@ class Slot:
             self._send(children, wires)
             budget = max(child.limits.wall_s for child in children) + _GRACE_S
             replies = self._pump(wires, budget, enough)
-            return [self._exit(number, reply, wires) for number, reply in enumerate(replies)]
+            if replies["fault"]:
+                raise OSError(replies["fault"])
+            return [self._exit(number, reply, wires) for number, reply in enumerate(replies["exits"])]
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.close()
             raise SlotError(f"the sandbox failed: {error!r}") from error
@@ -212,7 +214,7 @@ class Slot:
             fds.append(write)
         return {"role": child.role, "limits": asdict(child.limits), "fds": places}
 
-    def _pump(self, wires: list[_Wire], budget: float, enough: Callable[[dict[str, bytes]], bool] | None) -> list[Any]:
+    def _pump(self, wires: list[_Wire], budget: float, enough: Callable[[dict[str, bytes]], bool] | None) -> Any:
         """Read the wires until the zygote tells how the children ended."""
         assert self.control is not None
         deadline = time.monotonic() + budget
@@ -255,7 +257,7 @@ class Slot:
             if len(wire.data) == before:
                 return
 
-    def _reply(self) -> list[Any]:
+    def _reply(self) -> Any:
         (size,) = struct.unpack("!I", self._receive(4))
         return json.loads(self._receive(size))
 

@@ -7,20 +7,21 @@ from typing import Any
 from .candidate import describe
 from .frames import write_frame
 
-__all__ = ["run_grader"]
+__all__ = ["run_grader", "same"]
 
 
 def run_grader(payload: dict[str, Any], channel: int) -> None:
     """Compare every pair of right and given answer, and report each under its index."""
     for index, (right, given) in enumerate(payload["pairs"]):
         try:
-            report: dict[str, Any] = {"t": index, "same": _same(right, given)}
+            report: dict[str, Any] = {"t": index, "same": same(right, given)}
         except Exception as error:  # noqa: BLE001
             report = {"t": index, "same": False, "detail": describe(error)}
         write_frame(channel, report)
 
 
-def _same(right: str, given: str) -> bool:
+def same(right: str, given: str) -> bool:
+    """Tell whether two answers are mathematically equal."""
     import logging
 
     from math_verify import ExprExtractionConfig, LatexExtractionConfig, parse, verify

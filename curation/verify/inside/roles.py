@@ -7,11 +7,11 @@ import os
 from typing import Any
 
 from .candidate import run_calls, serve
-from .grader import run_grader
+from .grader import run_grader, same
 from .program import run_program
 from .tester import run_suite
 
-__all__ = ["CHANNEL", "LINK", "read_payload", "run"]
+__all__ = ["CHANNEL", "LINK", "read_payload", "run", "warm"]
 
 CHANNEL = 3
 """Where a child talks to the judge, or a candidate to its tester."""
@@ -23,6 +23,12 @@ def read_payload(fd: int) -> dict[str, Any]:
     """Read what the child is to work on."""
     with os.fdopen(fd, "rb") as file:
         return json.loads(file.read())
+
+
+def warm(role: str) -> None:
+    """Do once, before any child is forked, what every child of a role would do first."""
+    if role == "grader":
+        same("\\boxed{\\frac{1}{2}}", "\\boxed{0.5}")
 
 
 def run(role: str, payload: dict[str, Any]) -> None:

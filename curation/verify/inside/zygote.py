@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from . import roles
-from .lockdown import Cage, Limits, make_cage
+from .lockdown import Cage, Limits
 
 __all__ = ["main"]
 
@@ -86,15 +86,17 @@ class Zygote:
         """Run jobs until the judge hangs up."""
         while (job := self._receive()) is not None:
             specs, fds = job
-            self.cage.before(specs)
+            self.cage.before()
             children = [self._spawn(spec, fds) for spec in specs]
             for fd in fds:
                 os.close(fd)
             alive = self._watch(children)
-            self.cage.after()
+            self.cage.after(forked=any(spec["role"] == "compile" for spec in specs))
             if not alive:
                 return
-            body = json.dumps([child.exit for child in children]).encode()
+            said = self.cage.ready()
+            fault = "" if said == b"+" * len(children) else said.decode(errors="replace") or "a child did not start"
+            body = json.dumps({"fault": fault, "exits": [child.exit for child in children]}).encode()
             self.control.sendall(struct.pack("!I", len(body)) + body)
 
     def _receive(self) -> tuple[list[dict[str, Any]], list[int]] | None:
@@ -176,10 +178,11 @@ def main() -> None:
     for name in [*_PRELOAD, *settings.get("preload", ())]:
         with suppress(ImportError):
             __import__(name)
+    roles.warm(settings["warm"])
     control = socket.socket(fileno=settings["control"])
-    cage = make_cage(settings)
+    cage = Cage(settings)
     zygote = Zygote(control, cage)
-    sys.path[:] = [entry for entry in sys.path if entry != sys.argv[1]]
+    sys.path[:] = [entry.replace(*settings["moved"]) for entry in sys.path if entry != sys.argv[1]]
     sys.argv = [""]
     gc.collect()
     gc.freeze()

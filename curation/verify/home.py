@@ -1,0 +1,133 @@
+"""Where sandboxes live while a judge does: a folder, an identity per slot, an interpreter that identity can read."""
+
+from __future__ import annotations
+
+import fcntl
+import importlib.util
+import os
+import shutil
+import stat
+import sys
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import IO, Any
+
+from curation.verify.inside.kernel import landlock_abi
+from schemas.enums import Isolation
+
+__all__ = ["Home"]
+
+_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/etc/ld.so.cache", "/etc/localtime")
+_FIRST_UID, _LAST_UID = 50_000, 59_998
+_ENVIRONMENT = {
+    "LANG": "C.UTF-8",
+    "MKL_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "PATH": "/usr/bin:/bin",
+    "PYTHONHASHSEED": "0",
+}
+_NEVER_COPIED = ("site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3")
+
+
+class Home:
+    """A folder for scratch space, and what the zygotes of one judge need to start.
+
+    Parameters
+    ----------
+    rung
+        Rung of the isolation ladder.
+    """
+
+    def __init__(self, rung: Isolation) -> None:
+        self.rung = rung
+        self.folder = Path(tempfile.mkdtemp(prefix="sluice-judge-"))
+        self.folder.chmod(0o711)
+        self.as_root = os.geteuid() == 0
+        self._locks: list[IO[str]] = []
+        self.prefix = Path(sys.base_prefix)
+        self.moved = ["", ""]
+
+    def provide(self) -> None:
+        """Copy the standard library to where sandboxed identities can read it, if they cannot where it is."""
+        if self.as_root and self.rung is not Isolation.L3 and not _open_to_others(self.prefix):
+            self.moved = [str(self.prefix), str(self.folder / "python")]
+            _copy_library(self.folder / "python")
+
+    def slot(self, packages: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
+        """Return the settings of one zygote, whose programs may import the standard library and ``packages``."""
+        staged, places = self._stage(packages)
+        library = Path(self.moved[1]) if self.moved[1] else self.prefix
+        readable = [path for path in (*_SYSTEM, str(library), str(staged), *places) if os.path.lexists(path)]
+        return {
+            "rung": self.rung.value,
+            "interpreter": os.path.realpath(sys.executable),
+            "environment": _ENVIRONMENT,
+            "uids": self._identities() if self.as_root else None,
+            "abi": landlock_abi() if sys.platform == "linux" else 0,
+            "readable": readable,
+            "packages": [str(staged)],
+            "scratch": str(self.folder),
+            "moved": self.moved,
+            "preload": [],
+            "warm": "",
+            **more,
+        }
+
+    def remove(self) -> None:
+        """Give back folder and identities."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for lock in self._locks:
+            lock.close()
+        self._locks = []
+
+    def _stage(self, names: tuple[str, ...]) -> tuple[Path, list[str]]:
+        """Make a folder that shows the packages named and no other, by links to where they are installed."""
+        staged = Path(tempfile.mkdtemp(dir=self.folder, prefix="packages-"))
+        staged.chmod(0o755)
+        linked = []
+        for path in (path for name in names for path in _places(name)):
+            if self.as_root and self.rung is not Isolation.L3 and not _open_to_others(path):
+                shutil.copytree(path, staged / path.name)
+            else:
+                (staged / path.name).symlink_to(path)
+                linked.append(str(path))
+        return staged, linked
+
+    def _identities(self) -> list[int]:
+        """Reserve a pair of user ids that no other judge on this machine uses."""
+        folder = Path(tempfile.gettempdir()) / "sluice-identities"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.stat().st_uid != os.geteuid():
+            raise OSError(f"{folder} belongs to somebody else")
+        for uid in range(_FIRST_UID, _LAST_UID, 2):
+            lock = (folder / str(uid)).open("w")
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                lock.close()
+                continue
+            self._locks.append(lock)
+            return [uid, uid + 1]
+        raise OSError("all identities for sandboxes are in use")
+
+
+def _open_to_others(path: Path) -> bool:
+    """Tell whether a user without rights can read ``path`` and come by every folder above it."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path, *path.parents))
+
+
+def _copy_library(target: Path) -> None:
+    library = Path(sysconfig.get_path("stdlib"))
+    place = target / library.relative_to(sys.base_prefix)
+    shutil.copytree(library, place, ignore=shutil.ignore_patterns(*_NEVER_COPIED))
+
+
+def _places(name: str) -> list[Path]:
+    """Return the files and folders of an installed package, with the libraries that its wheel brought."""
+    spec = importlib.util.find_spec(name)
+    if spec is None:
+        return []
+    own = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
+    return [path for path in (own, own.parent / f"{name}.libs") if path.exists()]

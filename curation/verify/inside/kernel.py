@@ -1,0 +1,150 @@
+"""System calls that Python has no name for, made through the C library."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import stat
+import struct
+
+__all__ = [
+    "Landlock",
+    "adopt_orphans",
+    "drop_capabilities",
+    "install_filter",
+    "landlock_abi",
+    "mount",
+    "no_new_privileges",
+    "pivot_root",
+    "set_death_signal",
+    "setns",
+    "unmount",
+    "unshare",
+]
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_libc.syscall.restype = ctypes.c_long
+
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
+_SECCOMP_NUMBER = {"x86_64": 317, "aarch64": 277}
+_CAPSET_NUMBER = {"x86_64": 126, "aarch64": 91}
+_PIVOT_NUMBER = {"x86_64": 155, "aarch64": 41}
+_LANDLOCK_CREATE, _LANDLOCK_ADD, _LANDLOCK_RESTRICT = 444, 445, 446
+_CAPABILITY_VERSION_3 = 0x20080522
+_MACHINE = os.uname().machine
+
+_EXECUTE, _WRITE_FILE, _READ_FILE, _READ_FOLDER, _TRUNCATE = 0x1, 0x2, 0x4, 0x8, 0x4000
+_READ = _EXECUTE | _READ_FILE | _READ_FOLDER
+_WRITE = _WRITE_FILE | 0x10 | 0x20 | 0x80 | 0x100 | 0x1000 | 0x2000 | _TRUNCATE
+"""Landlock: write, remove and make files, directories and symbolic links, link and rename, truncate."""
+_ALL_OF_ABI = {1: 0x1FFF, 2: 0x3FFF, 3: 0x7FFF, 4: 0x7FFF, 5: 0xFFFF}
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        code = ctypes.get_errno()
+        raise OSError(code, f"{what}: {os.strerror(code)}")
+    return result
+
+
+def _prctl(option: int, value: int) -> None:
+    zero = ctypes.c_ulong(0)
+    _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), f"prctl {option}")
+
+
+def no_new_privileges() -> None:
+    """Give up setuid programs and file capabilities for good."""
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever is orphaned below this process."""
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def set_death_signal(signal: int) -> None:
+    """Have the kernel send ``signal`` when the parent dies, and hide this process's memory from its peers."""
+    _prctl(_PR_SET_PDEATHSIG, signal)
+    _prctl(_PR_SET_DUMPABLE, 0)
+
+
+def drop_capabilities() -> None:
+    """Empty the permitted, effective and inheritable sets."""
+    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
+    data = ctypes.create_string_buffer(24)
+    _check(_libc.syscall(_CAPSET_NUMBER[_MACHINE], header, data), "capset")
+
+
+def install_filter(code: bytes) -> None:
+    """Load a BPF program as this process's system-call filter."""
+    buffer = ctypes.create_string_buffer(code, len(code))
+    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
+    _check(_libc.syscall(_SECCOMP_NUMBER[_MACHINE], 1, 0, ctypes.create_string_buffer(program, len(program))), "seccomp")
+
+
+def unshare(flags: int) -> None:
+    """Move this process (for pid namespaces: its next child) to new namespaces."""
+    _check(_libc.unshare(flags), "unshare")
+
+
+def setns(fd: int, flags: int) -> None:
+    """Enter the namespace that ``fd`` refers to."""
+    _check(_libc.setns(fd, flags), "setns")
+
+
+def mount(source: str, target: str, kind: str, flags: int, options: str = "") -> None:
+    """Mount a file system."""
+    result = _libc.mount(source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), options.encode())
+    _check(result, f"mount {kind or source} on {target}")
+
+
+def unmount(target: str) -> None:
+    """Detach what is mounted at ``target``; what is still used goes when it no longer is."""
+    _check(_libc.umount2(target.encode(), 2), f"umount {target}")
+
+
+def pivot_root() -> None:
+    """Make the working directory the root, and detach the old one."""
+    _check(_libc.syscall(_PIVOT_NUMBER[_MACHINE], b".", b"."), "pivot_root")
+    unmount(".")
+
+
+def landlock_abi() -> int:
+    """Return the version of Landlock that the kernel speaks; 0 if none."""
+    return max(0, _libc.syscall(_LANDLOCK_CREATE, None, ctypes.c_size_t(0), ctypes.c_uint(1)))
+
+
+class Landlock:
+    """Which files this process may still reach; nothing else, no network, no signals to others.
+
+    Parameters
+    ----------
+    abi
+        What `landlock_abi` returned.
+    readable
+        Descriptors of files and folders that may be read and executed.
+    devices
+        Descriptors of devices that may be read and written.
+    """
+
+    def __init__(self, abi: int, readable: list[int], devices: list[int]) -> None:
+        handled = _ALL_OF_ABI[min(abi, 5)]
+        size = 24 if abi >= 6 else 16 if abi >= 4 else 8  # noqa: PLR2004 - versions of the interface
+        self._attributes = ctypes.create_string_buffer(struct.pack("=QQQ", handled, 3, 3)[:size], size)
+        self._write = (_READ & ~_EXECUTE | _WRITE) & handled
+        of_files = (_READ_FILE | _EXECUTE) & handled
+        self._rules = [
+            *((fd, _READ if stat.S_ISDIR(os.fstat(fd).st_mode) else of_files) for fd in readable),
+            *((fd, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & handled) for fd in devices),
+        ]
+
+    def restrict(self, writable: int | None) -> None:
+        """Restrict this process for good; ``writable`` is the one folder in which it may make and change files."""
+        attributes = self._attributes
+        ruleset = _check(_libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0), "landlock")
+        rules = self._rules if writable is None else [*self._rules, (writable, self._write)]
+        for fd, access in rules:
+            rule = ctypes.create_string_buffer(struct.pack("=Qi", access, fd), 12)
+            _check(_libc.syscall(_LANDLOCK_ADD, ruleset, 1, rule, 0), "landlock rule")
+        _check(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0), "landlock")
+        os.close(ruleset)

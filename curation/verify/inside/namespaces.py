@@ -1,0 +1,97 @@
+"""The strongest rung's world: a root of its own with nothing in it but what programs need, no network, no peers."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+from .kernel import mount, pivot_root, setns, unmount, unshare
+
+__all__ = ["Namespaces"]
+
+_NEWNS, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID, _NEWNET = (
+    0x00020000, 0x04000000, 0x08000000, 0x10000000, 0x20000000, 0x40000000,
+)  # fmt: skip
+_RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8, 32, 4096, 16384, 1 << 18
+_LOCKED = _NOSUID | _NODEV | _NOEXEC | 1024 | 2048
+"""Flags that a bind mount in a user namespace must keep: nosuid, nodev, noexec, noatime, nodiratime."""
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+_TMP = "/tmp"  # noqa: S108 - of the new root
+
+
+class Namespaces:
+    """Moves the zygote to its own mount, network, IPC and UTS namespaces; each child gets a pid namespace.
+
+    Parameters
+    ----------
+    readable
+        Files and folders that the new root shows, read-only, where they are; links on the way are made again.
+    place
+        An empty folder, on which the new root is built.
+    """
+
+    def __init__(self, readable: list[str], place: str, *, own_user: bool) -> None:
+        uid, gid = os.geteuid(), os.getegid()
+        self.proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+        unshare((_NEWUSER if own_user else 0) | _NEWNS | _NEWUTS | _NEWIPC | _NEWNET)
+        if own_user:
+            Path("/proc/self/setgroups").write_text("deny")
+            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        socket.sethostname("sandbox")
+        mount("none", "/", "", _REC | _PRIVATE)
+        self._build(readable, place)
+        self._made = False
+
+    @staticmethod
+    def _build(readable: list[str], root: str) -> None:
+        mount("tmpfs", root, "tmpfs", _NOSUID | _NODEV, "size=1m,mode=755")
+        for path in readable:
+            _show(root, path)
+        for name in _DEVICES:
+            _show(root, f"/dev/{name}", device=True)
+        Path(root + _TMP).mkdir(exist_ok=True)
+        os.chdir(root)
+        pivot_root()
+        os.chdir("/")
+        mount("none", "/", "", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
+
+    def fresh_scratch(self, uid: int, gid: int, size_mb: int, inodes: int) -> str:
+        """Mount an empty file system in memory, owned by ``uid``, and return where it is."""
+        options = f"size={size_mb}m,nr_inodes={inodes},mode=700,uid={uid},gid={gid}"
+        mount("tmpfs", _TMP, "tmpfs", _NOSUID | _NODEV, options)
+        self._made = True
+        return _TMP
+
+    def drop_scratch(self) -> None:
+        """Throw away what the last job left."""
+        if self._made:
+            unmount(_TMP)
+            self._made = False
+
+    def fork(self) -> int:
+        """Fork a child that is the first process of a pid namespace of its own."""
+        setns(self.own_pids, _NEWPID)
+        unshare(_NEWPID)
+        return os.fork()
+
+
+def _show(root: str, path: str, *, device: bool = False) -> None:
+    """Make ``path`` visible under ``root``: a link stays a link, anything else is bound read-only."""
+    target = Path(root + path)
+    if target.is_symlink() or target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if os.path.islink(path):  # noqa: PTH114 - of the same family as the calls around it
+        target.symlink_to(os.readlink(path))
+        return
+    if os.path.isdir(path):  # noqa: PTH112
+        target.mkdir()
+    else:
+        target.touch()
+    mount(path, str(target), "", _BIND | _REC)
+    if not device:
+        kept = os.statvfs(path).f_flag & _LOCKED
+        mount("none", str(target), "", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | kept)
