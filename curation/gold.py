@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pyarrow as pa
 
+from curation.batches import RowFile, problem_batches
 from curation.judging import CachedJudge
 from curation.problems import Problem
 from curation.rollouts.mutants.sampler import mutants
-from curation.scratch import RowFile, problem_batches, scratch_folder, until_read
 from curation.suites import Suite, suite
 from curation.trivial import trivial_programs
 from curation.verify import VERIFIER_VERSION, Judgement, Task
@@ -81,19 +83,19 @@ def check(inputs: Mapping[str, pl.LazyFrame], config: Gold, services: Services) 
         If this machine cannot isolate programs as the settings demand.
     """
     services.progress.start("gold", inputs["rows"].select(pl.len()).collect().item(), "problems")
-    with scratch_folder(services, "gold") as folder:
-        quality, decided = (
-            RowFile(folder / "quality.parquet", TEST_QUALITY),
-            RowFile(folder / "decided.parquet", _DECIDED),
-        )
-        with quality, decided, CachedJudge(config.verify, services) as judge:
-            for problems in problem_batches(inputs["rows"]):
-                for case in _tried(problems, config, judge):
-                    quality.write([_quality(case)])
-                    decided.write(_decisions(case, config))
-                services.progress.advance("gold", len(problems))
-        services.progress.finish("gold")
-        return until_read(StageResult(decided.scan(), outputs={"test_quality": quality.scan()}), folder)
+    scratch = services.scratch or Path(tempfile.mkdtemp(prefix="sluice-gold-"))
+    quality, decided = (
+        RowFile(scratch / "quality.parquet", TEST_QUALITY),
+        RowFile(scratch / "decided.parquet", _DECIDED),
+    )
+    with quality, decided, CachedJudge(config.verify, services) as judge:
+        for problems in problem_batches(inputs["rows"]):
+            for case in _tried(problems, config, judge):
+                quality.write([_quality(case)])
+                decided.write(_decisions(case, config))
+            services.progress.advance("gold", len(problems))
+    services.progress.finish("gold")
+    return StageResult(decided.scan(), outputs={"test_quality": quality.scan()})
 
 
 STAGE = Stage("gold", f"1/{VERIFIER_VERSION}", check, outputs={"test_quality": "test_quality"})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
 
+from curation.batches import RowFile, problem_batches
 from curation.judging import CachedJudge
 from curation.problems import Problem
 from curation.rollouts.clients import open_client
@@ -15,7 +17,6 @@ from curation.rollouts.escalation import demands_more
 from curation.rollouts.programs import judged_answer
 from curation.rollouts.remarks import remarks
 from curation.rollouts.requests import ALL, Client, Request, Sample, ask, plan
-from curation.scratch import RowFile, problem_batches, scratch_folder, until_read
 from curation.verify import VERIFIER_VERSION, Judgement, Task
 from schemas.enums import Status
 from schemas.ids import digest, record_id
@@ -84,15 +85,14 @@ def sample(inputs: Mapping[str, pl.LazyFrame], config: Rollouts, services: Servi
         If this machine cannot isolate programs as the settings demand.
     """
     problems = inputs["rows"].select(pl.len()).collect().item()
-    with scratch_folder(services, "rollouts") as folder:
-        with RowFile(folder / "rollouts.parquet", ROLLOUT) as file, CachedJudge(config.verify, services) as judge:
-            for policy in config.policies:
-                sampling = _Sampling(policy, config.escalation, judge, services)
-                for rows in sampling.run(inputs["rows"], problems, folder):
-                    file.write(rows)
-        rollouts = file.scan()
-        decisions = remarks(inputs["rows"], rollouts)
-        return until_read(StageResult(decisions, outputs={"rollouts": rollouts}), folder)
+    scratch = services.scratch or Path(tempfile.mkdtemp(prefix="sluice-rollouts-"))
+    with RowFile(scratch / "rollouts.parquet", ROLLOUT) as file, CachedJudge(config.verify, services) as judge:
+        for policy in config.policies:
+            sampling = _Sampling(policy, config.escalation, judge, services)
+            for rows in sampling.run(inputs["rows"], problems, scratch):
+                file.write(rows)
+    rollouts = file.scan()
+    return StageResult(remarks(inputs["rows"], rollouts), outputs={"rollouts": rollouts})
 
 
 STAGE = Stage("rollouts", f"1/{VERIFIER_VERSION}", sample, outputs={"rollouts": "rollout"})

@@ -33,43 +33,44 @@ print(total - {shift})
 """
 
 
-def _made(number: int, text: str, verifier: dict[str, Any], tests: list[Any], **changes: Any) -> dict[str, Any]:
+def _made(number: int, text: str, verifier: dict[str, Any], **fields: Any) -> dict[str, Any]:
     made = {
         "prompt": [{"role": "user", "content": f"{text} ({number})"}],
         "verifier": canonical_json(verifier),
-        "tests": canonical_json(tests),
         "language": "python",
         "ability": "code",
         "wrong_solutions": [],
     }
-    return problem(number, **(made | changes))
+    return problem(number, **(made | fields))
 
 
 def asserted(number: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a problem judged by asserts, different for each number."""
+    fields = {
+        "tests": canonical_json([{"code": f"assert {test}"} for test in _CLAMP_TESTS]),
+        "reference_solutions": [_CLAMP.format(shift=number)],
+        "wrong_solutions": ["def clamp(value, low, high):\n    return value\n"],
+    }
     verifier = {"kind": "asserts", "entry_point": "clamp", "prelude": ""}
-    tests = [{"code": f"assert {test}"} for test in _CLAMP_TESTS]
-    wrong = ["def clamp(value, low, high):\n    return value\n"]
-    solutions = {"reference_solutions": [_CLAMP.format(shift=number)], "wrong_solutions": wrong}
-    return _made(number, "Clamp a value.", verifier, tests, **(solutions | changes))
+    return _made(number, "Clamp a value.", verifier, **(fields | changes))
 
 
 def called(number: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a problem judged by recorded calls of a method."""
-    verifier = {"kind": "calls", "entry_point": "add", "candidate": "Solution().add", "compare": "json"}
-    tests = [{"args": [a, b], "kwargs": {}, "expected": a + b + number} for a, b in ((1, 2), (0, 0), (-4, 9))]
+    calls = [{"args": [a, b], "kwargs": {}, "expected": a + b + number} for a, b in ((1, 2), (0, 0), (-4, 9))]
     reference = f"class Solution:\n    def add(self, a, b):\n        return a + b + {number}\n"
-    return _made(number, "Add two numbers.", verifier, tests, **({"reference_solutions": [reference]} | changes))
+    fields = {"tests": canonical_json(calls), "reference_solutions": [reference]}
+    verifier = {"kind": "calls", "entry_point": "add", "candidate": "Solution().add", "compare": "json"}
+    return _made(number, "Add two numbers.", verifier, **(fields | changes))
 
 
 def stream(number: int = 1, **changes: Any) -> dict[str, Any]:
     """Return a problem judged on standard input and output."""
-    tests = [{"input": "3\n1\n2\n3\n", "output": "6\n"}, {"input": "0\n", "output": "0\n"}]
-    tests.append({"input": "1\n-5\n", "output": "-5\n"})
-    verifier = {"kind": "stdio", "compare": "tokens"}
-    return _made(
-        number, "Sum numbers.", verifier, tests, **({"reference_solutions": [_SUM.format(shift=number)]} | changes)
-    )
+    tests = [
+        {"input": given, "output": out} for given, out in (("3\n1\n2\n3\n", "6\n"), ("0\n", "0\n"), ("1\n-5\n", "-5\n"))
+    ]
+    fields = {"tests": canonical_json(tests), "reference_solutions": [_SUM.format(shift=number)]}
+    return _made(number, "Sum numbers.", {"kind": "stdio", "compare": "tokens"}, **(fields | changes))
 
 
 def stored(workspace: Workspace, problems: Iterable[dict[str, Any]]) -> TableRef:

@@ -32,7 +32,7 @@ class _Canned(MutantsClient):
         self.samples = samples
         self.asked: list[Request] = []
 
-    def answer(self, requests):  # noqa: ANN201 - as its base class
+    def answer(self, requests):
         for request in requests:
             self.asked.append(request)
             yield request, self.samples

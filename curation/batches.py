@@ -1,51 +1,22 @@
-"""What a stage needs on disk while it works: problems in batches, and tables written batch by batch."""
+"""Problems a few at a time, and tables written as their rows come: what keeps the memory of a stage flat."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import uuid
-import weakref
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
 import polars as pl
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.problems import Problem
 from schemas.contracts import Contract
-from warehouse.stages import Services, StageResult
 
-__all__ = ["RowFile", "problem_batches", "scratch_folder", "until_read"]
+__all__ = ["RowFile", "problem_batches"]
 
 _PROBLEMS = 32
 _ROWS = 2_000
-
-
-@contextmanager
-def scratch_folder(services: Services, stage: str) -> Iterator[Path]:
-    """Give a fresh folder beside the stage's finished work; gone again if the block fails, or after a kill."""
-    home = services.workspace.root / "work" / stage
-    for left in home.glob(".scratch-*"):
-        if not psutil.pid_exists(int(left.suffix[1:])):
-            shutil.rmtree(left, ignore_errors=True)
-    folder = home / f".scratch-{uuid.uuid4().hex}.{os.getpid()}"
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-
-
-def until_read(result: StageResult, folder: Path) -> StageResult:
-    """Return ``result`` such that the scratch folder under its tables goes when the result does."""
-    weakref.finalize(result, shutil.rmtree, folder, ignore_errors=True)
-    return result
 
 
 def problem_batches(rows: pl.LazyFrame) -> Iterator[list[Problem]]:
