@@ -50,7 +50,12 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def release(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Release:
     """The release of it."""
     folder = tmp_path_factory.mktemp("releases") / "demo" / "1.0.0"
-    return write_release([published], PROMPT_SET, _info(deviations=[{"setting": "medium", "chosen": 1, "paper": "bands by pass rate"}]), folder)
+    return write_release(
+        [published],
+        PROMPT_SET,
+        _info(deviations=[{"setting": "medium", "chosen": 1, "paper": "bands by pass rate"}]),
+        folder,
+    )
 
 
 def _hurt(release: Release, tmp_path: Path) -> Path:
@@ -157,10 +162,13 @@ def test_any_contract_can_be_released(tmp_path: Path):
     assert [] == verify_release(made.folder)
 
 
-def test_a_version_is_never_written_twice(release: Release, published: Path):
-    """An existing folder is refused and left as it is."""
-    with pytest.raises(WarehouseError, match="exists already"):
-        write_release([published], PROMPT_SET, _info(), release.folder)
+def test_a_version_is_never_written_twice(release: Release, published: Path, tmp_path: Path):
+    """The same rows return the release that is there; other rows are refused, and it stays as it is."""
+    again = write_release([published], PROMPT_SET, _info(run_id="another"), release.folder)
+    assert release.manifest == again.manifest
+    _prompts().head(7).write_parquet(tmp_path / "other.parquet")
+    with pytest.raises(WarehouseError, match="never changes"):
+        write_release([tmp_path / "other.parquet"], PROMPT_SET, _info(), release.folder)
     assert [] == verify_release(release.folder)
 
 

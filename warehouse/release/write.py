@@ -11,6 +11,7 @@ Equal rows, information and library versions give equal bytes.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -24,11 +25,11 @@ import duckdb
 from schemas.contracts import Contract
 from schemas.errors import InputError, WarehouseError
 from schemas.ids import digest
-from warehouse.fingerprint import combine, read_parquet_sql
+from warehouse.fingerprint import combine, content_hash, read_parquet_sql
 from warehouse.release.documents import documents
 from warehouse.release.info import ReleaseInfo
 from warehouse.release.licences import LicenceRollUp, roll_up
-from warehouse.release.manifest import FORMAT, MANIFEST, render, seal
+from warehouse.release.manifest import FORMAT, MANIFEST, read_manifest, render, seal
 from warehouse.release.order import Part, survey
 from warehouse.release.shards import Shard, describe, sha256, write_shards
 
@@ -52,14 +53,14 @@ class Release:
 
 
 def write_release(rows: Sequence[Path], contract: Contract, info: ReleaseInfo, folder: Path) -> Release:
-    """Write a release folder.
+    """Write a release folder, or return the one that is there with the same rows.
 
     Parameters
     ----------
     rows
         Parquet files with the columns of ``contract``, in any order and layout.
     folder
-        Where the release will lie; it must not exist, for a version never changes.
+        Where the release will lie.
 
     Raises
     ------
@@ -68,12 +69,10 @@ def write_release(rows: Sequence[Path], contract: Contract, info: ReleaseInfo, f
     InputError
         If there are no rows, or a phase has a name that no reader could use.
     WarehouseError
-        If the folder exists already or cannot be written.
+        If the folder holds something else, for a version never changes, or cannot be written.
     """
     if folder.exists():
-        raise WarehouseError(
-            f"{folder} exists already; a released version never changes.", hint="publish a new version."
-        )
+        return _existing(folder, rows, contract)
     parts = survey(rows, contract)
     if not parts:
         raise InputError(f"{info.dataset} {info.version} has no rows to release.")
@@ -84,11 +83,23 @@ def write_release(rows: Sequence[Path], contract: Contract, info: ReleaseInfo, f
         manifest = _fill(staging, rows, contract, parts, info)
         staging.rename(folder)
     except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            return _existing(folder, rows, contract)
         raise WarehouseError(
             f"the release cannot be written to {folder}: {error}.", hint="check free space and permissions."
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+    return Release(folder, manifest)
+
+
+def _existing(folder: Path, rows: Sequence[Path], of: Contract) -> Release:
+    manifest = read_manifest(folder)
+    if manifest.get("content_hash") != content_hash(rows, of)[0]:
+        raise WarehouseError(
+            f"{folder} holds a release of other rows; a released version never changes.",
+            hint="publish a new version.",
+        )
     return Release(folder, manifest)
 
 

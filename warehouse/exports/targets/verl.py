@@ -85,8 +85,8 @@ python -m verl.trainer.main_ppo \\
   data.train_files={data} \\
   data.shuffle=False \\
   data.filter_overlong_prompts=False data.truncation=error \\
-  custom_reward_function.path={reward} \\
-  custom_reward_function.name=compute_score
+  reward.custom_reward_function.path={reward} \\
+  reward.custom_reward_function.name=compute_score
 ```
 
 `data.shuffle=False` keeps the curriculum's order. The train loader drops the last incomplete batch of every epoch.
