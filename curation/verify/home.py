@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.metadata
 import importlib.util
 import os
 import shutil
@@ -10,6 +11,8 @@ import stat
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -125,9 +128,19 @@ def _copy_library(target: Path) -> None:
 
 
 def _places(name: str) -> list[Path]:
-    """Return the files and folders of an installed package, with the libraries that its wheel brought."""
+    """Return the files and folders of an installed package: modules, libraries of its wheel, metadata."""
     spec = importlib.util.find_spec(name)
     if spec is None:
         return []
     own = Path(next(iter(spec.submodule_search_locations or ()), spec.origin or ""))
-    return [path for path in (own, own.parent / f"{name}.libs") if path.exists()]
+    return [path for path in (own, own.parent / f"{name}.libs", *_metadata(own.parent, name)) if path.exists()]
+
+
+def _metadata(folder: Path, name: str) -> list[Path]:
+    names = {canonical.replace("-", "_").lower() for canonical in _distributions().get(name, ())}
+    return [path for path in folder.glob("*.dist-info") if path.name.split("-")[0].replace(".", "_").lower() in names]
+
+
+@lru_cache(maxsize=1)
+def _distributions() -> Mapping[str, list[str]]:
+    return importlib.metadata.packages_distributions()

@@ -83,7 +83,7 @@ def detect() -> Report:
         try:
             _try(rung)
             reached.append(rung)
-        except (SlotError, OSError) as error:
+        except (IsolationError, SlotError, OSError) as error:
             failures[rung.value] = str(error).splitlines()[-1]
     return Report(tuple(reached), failures)
 

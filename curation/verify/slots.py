@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.verify.inside.lockdown import Limits
+from schemas.errors import IsolationError
 
 __all__ = ["Child", "Exit", "Slot", "SlotError"]
 
@@ -116,7 +117,7 @@ class Slot:
 
         Raises
         ------
-        SlotError
+        IsolationError
             If it does not come up.
         """
         ours, theirs = socket.socketpair()
@@ -140,7 +141,7 @@ class Slot:
                 errors.seek(0)
                 said = errors.read()[-2000:].decode(errors="replace").strip()
                 self.close()
-                raise SlotError(f"the sandbox does not start: {said or 'no message'}")
+                raise IsolationError(f"the sandbox does not start: {said.splitlines()[-1] if said else 'no message'}")
 
     def close(self) -> None:
         """Hang up; the zygote kills what it runs and ends."""
