@@ -65,9 +65,9 @@ class Why:
 
     @property
     def outcome(self) -> str:
-        """``published``, ``kept``, ``dropped``, ``failed`` (in the newest run that met it), or ``rejected``."""
-        if self.kind == "rejection":
-            return "rejected"
+        """``rejected``; ``published`` for a published row; else what the newest run that met the record made of it."""
+        if self.kind in ("rejection", "row"):
+            return "rejected" if self.kind == "rejection" else "published"
         return self.fates[0].outcome if self.fates else "published" if self.published else "kept"
 
     def to_json(self) -> dict[str, Any]:
