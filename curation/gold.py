@@ -88,7 +88,8 @@ def check(inputs: Mapping[str, pl.LazyFrame], config: Gold, services: Services) 
         RowFile(scratch / "quality.parquet", TEST_QUALITY),
         RowFile(scratch / "decided.parquet", _DECIDED),
     )
-    with quality, decided, CachedJudge(config.verify, services) as judge:
+    settings = config.verify.model_copy(update={"stop": "failure"})
+    with quality, decided, CachedJudge(settings, services) as judge:
         for problems in problem_batches(inputs["rows"]):
             for case in _tried(problems, config, judge):
                 quality.write([_quality(case)])

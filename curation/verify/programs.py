@@ -20,6 +20,11 @@ from schemas.recipe.verify import Verify
 __all__ = ["judge_stdio"]
 
 _CHECKER_LIMITS = Limits(10.0, 30.0, 512)
+_STOPS: dict[str, set[Status]] = {
+    "never": {Status.CE},
+    "timeout": {Status.CE, Status.TLE, Status.ILE},
+    "failure": set(Status) - {Status.AC, Status.XX},
+}
 
 
 def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, isolation: Isolation) -> Judgement:
@@ -27,9 +32,10 @@ def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, is
     limits = limits_of(problem, settings)
     cap = int(settings.output_mb * (1 << 20))
     statuses: list[Status] = []
+    stops = _STOPS[settings.stop]
     detail, cpu, wall = "", 0.0, 0.0
     for number, case in enumerate(problem.tests):
-        if statuses and (statuses[-1] is Status.CE or (settings.stop_at_first_failure and detail)):
+        if statuses and statuses[-1] in stops:
             statuses.append(statuses[-1])
             continue
         end = _run(slot, program, case, limits, cap, problem)

@@ -31,8 +31,9 @@ class Verify(Section):
     """Function tests share one process per program, or each test gets a fresh one (slower)."""
     workers: int | None = Field(None, ge=1)
     """Programs judged at a time; by default one per core."""
-    stop_at_first_failure: bool = False
-    """Skip the tests after the first one that fails; they count as not passed."""
+    stop: Literal["never", "timeout", "failure"] = "timeout"
+    """After which test of a stdin program the rest is skipped and counts as not passed: none, the first that runs out
+    of time, or the first that fails."""
     fault_retries: int = Field(2, ge=0)
     """How often a fault of the sandbox is tried again before the verdict is XX."""
     packages: tuple[str, ...] = ("numpy",)
