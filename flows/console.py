@@ -20,7 +20,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
-__all__ = ["Bars", "Lines", "console", "print_json", "progress_for", "table"]
+__all__ = ["Bars", "Lines", "bars", "console", "errors", "print_json", "progress_for", "table"]
 
 _LINE_EVERY = 10.0
 
@@ -138,3 +138,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print one JSON document."""
     print(json.dumps(value, indent=1, default=str, ensure_ascii=False))  # noqa: T201 - this is the console
+
+
+def bars(title: str, counts: Mapping[str, int], width: int = 40) -> None:
+    """Draw counts as horizontal bars."""
+    most = max(counts.values(), default=0) or 1
+    console.print(f"\n[bold]{title}[/]")
+    for label, count in counts.items():
+        console.print(f"  {label:>9} [cyan]{'█' * round(width * count / most)}[/] {count:,}")

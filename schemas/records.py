@@ -299,7 +299,7 @@ CONTAMINATION = register(
             Column("problem_id", TEXT, "The problem that holds the item."),
             Column("rule", TEXT, "The rule that found it: exact, containment, short, or one that others ship."),
             Column("benchmark", TEXT, "Name of the benchmark, as the recipe gives it."),
-            Column("benchmark_revision", TEXT, "Revision or digest of the benchmark.", True),
+            Column("benchmark_revision", TEXT, "Revision or digest of the benchmark.", nullable=True),
             Column("item", TEXT, "Problem id of the benchmark's item."),
             Column("item_source_id", TEXT, "The item's own id in its benchmark."),
             Column("score", pa.float64(), "Share of the item found, or the rule's own measure."),

@@ -17,7 +17,7 @@ from schemas.recipe.curricula import Drive, DriveStage2
 from schemas.recipe.measures import Measure
 from schemas.records import PROMPT_SET
 
-__all__ = ["NextPhase", "next_phase"]
+__all__ = ["NextPhase", "last_phase", "next_phase"]
 
 _SHOWN = 3
 
@@ -68,7 +68,7 @@ def next_phase(
     stage = settings.stage2
     if stage is None:
         raise UsageError("the recipe leaves out `drive.stage2`.", hint="add `stage2:` under `drive`.")
-    last, before = _last_phase(previous, stage)
+    last, before = last_phase(previous, stage)
     counts = select(rates, measure or Measure()).select("problem_id", *MEASURED)
     renewed = before.drop("band", *MEASURED[:5]).join(counts, on="problem_id", how="left").collect()
     _check(before.collect(), renewed, stage)
@@ -78,7 +78,14 @@ def next_phase(
     return NextPhase(last + 1, rows, _decisions(renewed.lazy(), kept, stage))
 
 
-def _last_phase(previous: pl.LazyFrame, stage: DriveStage2) -> tuple[int, pl.LazyFrame]:
+def last_phase(previous: pl.LazyFrame, stage: DriveStage2) -> tuple[int, pl.LazyFrame]:
+    """Return the number and the rows of the last phase of stage 2 that a prompt set holds.
+
+    Raises
+    ------
+    UsageError
+        If it holds none, or the last one the recipe names.
+    """
     names = {stage2.phase_name(phase): phase for phase in range(1, len(stage.sizes) + 1)}
     own = previous.filter((pl.col("curriculum") == CURRICULUM) & pl.col("phase").is_in(list(names)))
     held = own.select("phase").unique().collect().to_series().to_list()

@@ -1,0 +1,176 @@
+"""One build of a recipe, without an orchestrator: its steps, its books, audit and publication.
+
+A `Build` holds references only: paths, configuration, and what its finished steps refer to. It may be handed from
+task to task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from flows.books import decisions_of, lineage_of, run_record
+from flows.steps import BENCHMARKS, GOLD, PASS_RATES, READ, ROLLOUTS, Step, prompt_set_steps
+from schemas.contracts import Contract
+from schemas.errors import GateFailed, SluiceError
+from schemas.ids import digest
+from schemas.recipe.load import load_recipe
+from schemas.recipe.recipe import Recipe
+from schemas.tables import TableRef
+from warehouse.audits import AuditResult
+from warehouse.exports import target as export_target
+from warehouse.gate import audit
+from warehouse.house import Warehouse
+from warehouse.invariants import Build as AuditedBuild
+from warehouse.publish import Published
+from warehouse.stages import Services, StageRun
+
+__all__ = ["Build"]
+
+_BOOKS = {
+    "rejections": (READ, "rejections"),
+    "test_quality": (GOLD, "test_quality"),
+    "rollouts": (ROLLOUTS, "rollouts"),
+    "pass_rates": (PASS_RATES, "pass_rates"),
+}
+
+
+@dataclass(frozen=True)
+class Build:
+    """A recipe about to be built, half built, or published.
+
+    Parameters
+    ----------
+    recipe
+        What to build.
+    root
+        Folder of the warehouse.
+    steps
+        Its stages in order.
+    done
+        Finished steps by name.
+    carries_on
+        True if the rows hold those of an earlier version, which this build's stages never saw.
+    """
+
+    recipe: Recipe
+    root: Path
+    steps: tuple[Step, ...]
+    done: dict[str, StageRun] = field(default_factory=dict)
+    carries_on: bool = False
+    started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @classmethod
+    def of(cls, recipe_path: Path, root: Path) -> Build:
+        """Read a recipe and digest its sources; nothing runs yet.
+
+        Raises
+        ------
+        RecipeError, UsageError
+            If the recipe is not valid, or names an unknown trainer.
+        InputError
+            If the recipe or one of its sources cannot be read.
+        """
+        recipe = load_recipe(recipe_path)
+        for name in recipe.publish.exports:
+            export_target(name)
+        return cls(recipe, root, tuple(prompt_set_steps(recipe, recipe_path.parent)))
+
+    @property
+    def recipe_json(self) -> dict[str, Any]:
+        """The recipe with all its defaults."""
+        return self.recipe.model_dump(mode="json")
+
+    @property
+    def run_id(self) -> str:
+        """The same for the same recipe, inputs and code, so that a run repeated after a kill is the same run."""
+        configs = [step.config.model_dump(mode="json") if step.config else None for step in self.steps]
+        return "run_" + digest([self.recipe_json, configs, version("sluice")])[:16]
+
+    @property
+    def rows(self) -> TableRef:
+        """The prompt set, as the last stage wrote it."""
+        return self.done[self.steps[-1].name].tables["prompt_set"]
+
+    def with_done(self, runs: dict[str, StageRun]) -> Build:
+        """Return the build with its steps finished."""
+        return replace(self, done=runs)
+
+    def finished(self, services: Services) -> Build:
+        """Return the build with the finished work of all steps up to the first that has something to do."""
+        done: dict[str, StageRun] = {}
+        for step in self.steps:
+            if (run := step.finished(done, services)) is None:
+                break
+            done[step.name] = run
+        return self.with_done(done)
+
+    def keep_books(self, warehouse: Warehouse) -> None:
+        """Enter rejections, decisions, lineage, rollouts and counts into the books; entering twice changes nothing."""
+        warehouse.upsert_run(self._run("running"))
+        for book, (step, table) in _BOOKS.items():
+            if step in self.done:
+                warehouse.append(book, self.done[step].tables[table], self.run_id)
+        workspace = warehouse.workspace
+        warehouse.append("decisions", decisions_of(self.done, workspace, self.run_id), self.run_id)
+        warehouse.append("lineage", lineage_of(self.steps, self.done, workspace, self.run_id), self.run_id)
+
+    def publish(self, warehouse: Warehouse) -> Published:
+        """Write the prompt set to a branch, audit it, and make it the next version.
+
+        Raises
+        ------
+        GateFailed
+            If the audit found bad data, or nothing is left to publish.
+        GateBroken, PublishConflict, WarehouseError
+            As `Warehouse.publish`.
+        """
+        if not self.rows.rows:
+            warehouse.upsert_run(self._run("rejected", finished=True))
+            raise GateFailed(
+                f"no row is left to publish: {self._where_rows_went()}.",
+                hint="`sluice show --run " + self.run_id + "` tells what each stage took out and why.",
+            )
+        try:
+            published = warehouse.publish(
+                self.recipe.name,
+                "prompt_set",
+                self.rows,
+                run_id=self.run_id,
+                audit=lambda paths, of: self.audit(paths, of, warehouse),
+            )
+        except SluiceError as error:
+            status = "rejected" if isinstance(error, GateFailed) else "failed"
+            warehouse.upsert_run(self._run(status, finished=True))
+            raise
+        status = "unchanged" if published.unchanged else "published"
+        warehouse.upsert_run(self._run(status, finished=True, dataset_version=published.version.version))
+        return published
+
+    def audit(self, paths: list[Path], of: Contract, warehouse: Warehouse) -> AuditResult:
+        """Hold staged files against their contract and the invariants of this build."""
+        stages = [] if self.carries_on else [run for name, run in self.done.items() if name != BENCHMARKS]
+        context = AuditedBuild(warehouse.workspace, stages, self.rows.content_hash)
+        return audit(paths, of, context=context)
+
+    def _run(self, status: str, *, finished: bool = False, dataset_version: str | None = None) -> dict[str, Any]:
+        return run_record(
+            self.run_id,
+            self.recipe.name,
+            status,
+            recipe=self.recipe_json,
+            steps=self.steps,
+            done=self.done,
+            started_at=self.started_at,
+            finished_at=datetime.now(UTC) if finished else None,
+            dataset_version=dataset_version,
+            content_hash=self.rows.content_hash,
+        )
+
+    def _where_rows_went(self) -> str:
+        taken = {name: run.counts["in"] - run.counts["kept"] for name, run in self.done.items()}
+        told = [f"{name} took out {count}" for name, count in taken.items() if count]
+        return ", ".join(told) or "the sources are empty"

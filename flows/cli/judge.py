@@ -1,0 +1,75 @@
+"""Commands that judge: verify."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+
+from curation.verify import Judge, Task
+from flows.cli import options
+from flows.console import console, print_json, table
+from schemas.errors import InputError
+from schemas.recipe.verify import Verify
+from warehouse.house import Warehouse
+
+__all__ = ["COMMANDS"]
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("answers", type=click.Path(path_type=Path, dir_okay=False))
+@options.warehouse
+@options.as_json
+@click.option("--isolation", default="auto", show_default=True, help="Weakest rung that will do: auto, L1, L2 or L3.")
+@click.option("--time-limit", default=5.0, show_default=True, help="CPU seconds per program.")
+def verify(dataset: str, answers: Path, root: Path, *, machine: bool, isolation: str, time_limit: float) -> None:
+    """Judge ANSWERS (JSON lines of problem_id and answer) to the problems of DATASET (NAME or NAME@VERSION)."""
+    name, _, ref = dataset.partition("@")
+    problems = _problems(Warehouse.open(root, read_only=True).scan(name, ref or "latest"))
+    given = list(_answers(answers, problems))
+    settings = Verify.model_validate({"isolation": isolation, "time_limit_s": time_limit})
+    with Judge(settings) as judge:
+        verdicts = list(judge.judge(Task(*problems[row["problem_id"]], row["answer"]) for row in given))
+    rows = [
+        {"problem_id": row["problem_id"], "status": str(one.status), "passed": one.passed, "total": one.total}
+        | {"isolation": str(one.isolation), "cpu_ms": one.cpu_ms, "detail": one.detail}
+        for row, one in zip(given, verdicts, strict=True)
+    ]
+    if machine:
+        print_json(rows)
+        return
+    shown = ("problem_id", "status", "passed", "total", "detail")
+    table("", shown, ([row[column] for column in shown] for row in rows), right=("passed", "total"))
+    console.print(", ".join(f"{count} {status}" for status, count in Counter(row["status"] for row in rows).items()))
+
+
+def _problems(rows: pl.LazyFrame) -> dict[str, tuple[str, str]]:
+    found = rows.select("problem_id", "verifier", "tests").unique("problem_id").collect()
+    return {problem: (verifier, tests) for problem, verifier, tests in found.iter_rows()}
+
+
+def _answers(path: Path, problems: dict[str, tuple[str, str]]) -> Iterator[dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} cannot be read: {error}.", hint="give JSON lines of problem_id and answer."
+        ) from error
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+            known = row["problem_id"] in problems and isinstance(row["answer"], str)
+        except (ValueError, KeyError, TypeError) as error:
+            raise InputError(f"{path}:{number}: not an object with problem_id and answer: {line[:80]!r}.") from error
+        if not known:
+            raise InputError(f"{path}:{number}: {row['problem_id']!r} is not in the dataset, or its answer is no text.")
+        yield row
+
+
+COMMANDS = (verify,)

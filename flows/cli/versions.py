@@ -1,0 +1,182 @@
+"""Commands about published versions: show, diff, audit, rollback, export, verify-release."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from flows import hand_off
+from flows.cli import options
+from flows.console import console, print_json, table
+from flows.summary import show_audit
+from schemas.contracts import contract
+from schemas.errors import ExportRefused, GateFailed, InputError
+from warehouse.exports import check, targets
+from warehouse.gate import audit as audit_files
+from warehouse.house import Warehouse
+from warehouse.release.verify import verify_release as faults_of
+from warehouse.versions import Version
+
+__all__ = ["COMMANDS"]
+
+
+def _split(dataset: str) -> tuple[str, str]:
+    name, _, ref = dataset.partition("@")
+    return name, ref or "latest"
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@options.warehouse
+@options.as_json
+def show(dataset: str | None, root: Path, *, machine: bool) -> None:
+    """List the datasets, or the versions and phases of one (NAME or NAME@VERSION)."""
+    warehouse = Warehouse.open(root, read_only=True)
+    if dataset is None:
+        _list(warehouse, machine=machine)
+    else:
+        _describe(warehouse, *_split(dataset), machine=machine)
+
+
+def _list(warehouse: Warehouse, *, machine: bool) -> None:
+    latest = [warehouse.version(name) for name in warehouse.datasets()]
+    if machine:
+        print_json([asdict(version) for version in latest])
+        return
+    rows = ((v.name, v.version, v.rows, f"{v.published_at:%Y-%m-%d %H:%M}", v.run_id) for v in latest)
+    table("Datasets", ("name", "latest", "rows", "published (UTC)", "run"), rows, right=("rows",))
+
+
+def _describe(warehouse: Warehouse, name: str, ref: str, *, machine: bool) -> None:
+    version = warehouse.version(name, ref)
+    versions = warehouse.versions(name)
+    phases = hand_off.phases(warehouse, version)
+    if machine:
+        print_json({**asdict(version), "versions": [v.version for v in versions], "phases": phases})
+        return
+    console.print(f"[bold]{version.name}@{version.version}[/]  {version.rows:,} rows, run {version.run_id}")
+    table("Versions", ("version", "rows", "bump", "published (UTC)"), map(_version_row, versions), right=("rows",))
+    shown = ((p["curriculum"], p["phase"], p["rows"], p.get("steps")) for p in phases)
+    table("Curricula", ("curriculum", "phase", "rows", "steps"), shown, right=("rows", "steps"))
+    console.print(f"\n{version.notes}", markup=False)
+
+
+def _version_row(version: Version) -> tuple[str, int, str, str]:
+    return version.version, version.rows, str(version.bump), f"{version.published_at:%Y-%m-%d %H:%M}"
+
+
+@click.command()
+@click.argument("name")
+@click.argument("before")
+@click.argument("after", default="latest")
+@options.warehouse
+@options.as_json
+@click.option("--limit", default=10, show_default=True, help="Records to show.")
+def diff(name: str, before: str, after: str, root: Path, *, machine: bool, limit: int) -> None:
+    """Compare two versions record by record: added, removed, and changed column by column."""
+    found = Warehouse.open(root, read_only=True).diff(name, before, after)
+    sample = found.sample(limit)
+    if machine:
+        counts = {key: getattr(found, key) for key in ("added", "removed", "changed", "unchanged")}
+        print_json({**counts, "columns": dict(found.columns), "bump": str(found.bump), "sample": sample.to_dicts()})
+        return
+    console.print(
+        f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed, {found.unchanged:,} unchanged: "
+        f"a {found.bump} change",
+    )
+    if found.columns:
+        table("Changed columns", ("column", "records"), found.columns.items(), right=("records",))
+    if sample.height:
+        table("Records", sample.columns, sample.iter_rows())
+
+
+@click.command()
+@click.argument("dataset")
+@options.warehouse
+@options.as_json
+def audit(dataset: str, root: Path, *, machine: bool) -> None:
+    """Hold a published version against its contract again. Exits with 4 if a check fails."""
+    warehouse = Warehouse.open(root, read_only=True)
+    version = warehouse.version(*_split(dataset))
+    result = audit_files(warehouse.files(version.name, version.version), contract(version.contract))
+    if machine:
+        print_json(asdict(result))
+    else:
+        show_audit(result)
+    if not result.success:
+        raise GateFailed(result.summary)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("version")
+@options.warehouse
+def rollback(name: str, version: str, root: Path) -> None:
+    """Let readers of `latest` see an older version again; no version is lost."""
+    moved = Warehouse.open(root).rollback(name, version)
+    console.print(f"{name}: latest is {moved.version} again")
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@options.warehouse
+@options.as_json
+@click.option("--to", "target", help="Trainer to export to; without it the trainers are listed.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, in place of exports/.")
+@click.option("--all", "everything", is_flag=True, help="Write every target that the rows allow.")
+@click.option("--check", "checking", is_flag=True, help="Hold an export written before against the target's contract.")
+def export(
+    dataset: str | None,
+    target: str | None,
+    root: Path,
+    out: Path | None,
+    *,
+    machine: bool,
+    everything: bool,
+    checking: bool,
+) -> None:
+    """Write a version as a trainer reads it, or say why the trainer would not read it as published."""
+    if dataset is None or not (target or everything):
+        listed = ((one.name, one.trainer, one.loader) for one in targets().values())
+        table("Targets", ("target", "trainer", "read by"), listed)
+        return
+    warehouse = Warehouse.open(root, read_only=True)
+    version = warehouse.version(*_split(dataset))
+    wanted = list(targets()) if everything else [str(target)]
+    if checking:
+        _check(out or hand_off.export_folder(warehouse, version, str(target)))
+        return
+    done = hand_off.export_all(warehouse, version, wanted, out)
+    if machine:
+        print_json([asdict(one) for one in done])
+    else:
+        table("Exports", ("target", "rows", "folder"), ((o.target, o.rows, o.refused or o.folder) for o in done))
+    if refused := [one for one in done if one.refused]:
+        raise ExportRefused(f"{len(refused)} of {len(done)} targets would not read the rows as published.")
+
+
+def _check(folder: Path) -> None:
+    if findings := check(folder):
+        raise ExportRefused("\n".join(map(str, findings)), hint="export again.")
+    console.print(f"{folder}: as its trainer reads it")
+
+
+@click.command("verify-release")
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
+@options.as_json
+def verify_release(folder: Path, *, machine: bool) -> None:
+    """Check a release folder against its manifest; needs no warehouse. Exits with 3 if anything is off."""
+    faults = faults_of(folder)
+    if machine:
+        print_json([asdict(fault) for fault in faults])
+    elif faults:
+        table("Faults", ("kind", "file", "detail"), ((str(f.kind), f.path, f.detail) for f in faults))
+    else:
+        console.print(f"{folder}: whole, every file as published")
+    if faults:
+        raise InputError(f"{folder} differs from its manifest in {len(faults)} places.", hint="fetch it again.")
+
+
+COMMANDS = (show, diff, audit, rollback, export, verify_release)

@@ -1,0 +1,141 @@
+"""From a published version to folders that stand on their own: the release, and an export per trainer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from curation.drive import deviations, phase_sizes, training_plan
+from schemas.contracts import contract
+from schemas.errors import ExportRefused
+from schemas.recipe.recipe import Recipe
+from warehouse.exports import export
+from warehouse.house import Warehouse
+from warehouse.release.info import Change, ReleaseInfo
+from warehouse.release.write import Release, write_release
+from warehouse.versions import Version
+
+__all__ = ["HandedOff", "export_all", "export_folder", "phases", "recipe_of", "release"]
+
+
+@dataclass(frozen=True)
+class HandedOff:
+    """What became of one export.
+
+    Parameters
+    ----------
+    refused
+        Why the trainer would not read the rows as published; None if it does.
+    """
+
+    target: str
+    folder: Path
+    rows: int = 0
+    refused: str | None = None
+
+
+def export_all(
+    warehouse: Warehouse, version: Version, targets: Sequence[str], out: Path | None = None
+) -> list[HandedOff]:
+    """Export a version to each trainer; a refusal is told, and stops no other export.
+
+    Parameters
+    ----------
+    out
+        Folder to write; with several targets each gets a folder of its own in it. By default `export_folder`.
+    """
+    return [_exported(warehouse, version, target, _place(out, target, len(targets))) for target in targets]
+
+
+def _place(out: Path | None, target: str, targets: int) -> Path | None:
+    return out / target if out and targets > 1 else out
+
+
+def _exported(warehouse: Warehouse, version: Version, target: str, out: Path | None) -> HandedOff:
+    folder = out or export_folder(warehouse, version, target)
+    files = warehouse.files(version.name, version.version)
+    try:
+        report = export(files, target, folder, dataset=f"{version.name}@{version.version}")
+    except ExportRefused as refusal:
+        return HandedOff(target, folder, refused=refusal.message)
+    return HandedOff(target, folder, report.rows)
+
+
+def export_folder(warehouse: Warehouse, version: Version, target: str) -> Path:
+    """Return where an export lies unless a person says otherwise."""
+    return warehouse.root / "exports" / version.name / version.version / target
+
+
+def phases(warehouse: Warehouse, version: Version) -> list[dict[str, Any]]:
+    """Return the phases of a version with rows, rollouts, steps and lengths: its training plan."""
+    sizes = phase_sizes(warehouse.scan(version.name, version.version))
+    return training_plan(recipe_of(warehouse, version).curricula, sizes)
+
+
+def recipe_of(warehouse: Warehouse, version: Version) -> Recipe:
+    """Return the recipe that a version was built from."""
+    return Recipe.model_validate(json.loads(_run_of(warehouse, version)["recipe"]))
+
+
+def _run_of(warehouse: Warehouse, version: Version) -> dict[str, Any]:
+    return warehouse.book("runs").filter(run_id=version.run_id).collect().row(0, named=True)
+
+
+def release(warehouse: Warehouse, version: Version) -> Release:
+    """Write the release folder of a version, or return the one that is there.
+
+    Everything it says comes from the warehouse: the version, its run and the recipe of that run.
+    """
+    folder = warehouse.root / "releases" / version.name / version.version
+    files = warehouse.files(version.name, version.version)
+    return write_release(files, contract(version.contract), _info(warehouse, version), folder)
+
+
+def _info(warehouse: Warehouse, version: Version) -> ReleaseInfo:
+    run = _run_of(warehouse, version)
+    recipe = recipe_of(warehouse, version)
+    return ReleaseInfo(
+        dataset=version.name,
+        version=version.version,
+        published_at=version.published_at,
+        run_id=version.run_id,
+        code_version=run["code_version"],
+        recipe=json.loads(run["recipe"]),
+        seeds=dict(_seeds(json.loads(run["recipe"]))),
+        parents=json.loads(run["inputs"]),
+        history=[Change(v.version, v.published_at, v.notes) for v in reversed(warehouse.versions(version.name))],
+        reports={"decontamination": _decontamination(warehouse, version.run_id)},
+        training_plan={"phases": phases(warehouse, version)},
+        deviations=_deviations(recipe),
+        publish=recipe.publish,
+    )
+
+
+def _deviations(recipe: Recipe) -> list[dict[str, Any]]:
+    if recipe.curricula.drive is None:
+        return []
+    return [deviation.to_json() for deviation in deviations(recipe.curricula.drive)]
+
+
+def _seeds(part: Any, place: str = "") -> Iterator[tuple[str, int]]:
+    """Yield every seed of a recipe with the place it stands at."""
+    if isinstance(part, Mapping):
+        for key, value in part.items():
+            here = f"{place}.{key}".lstrip(".")
+            if key == "seed":
+                yield here, value
+            else:
+                yield from _seeds(value, here)
+    elif isinstance(part, list):
+        for index, value in enumerate(part):
+            yield from _seeds(value, f"{place}.{index}")
+
+
+def _decontamination(warehouse: Warehouse, run_id: str) -> dict[str, Any]:
+    """Return what decontamination took out of the run's rows, by rule."""
+    found = warehouse.book("decisions").filter(run_id=run_id, stage="decontaminate")
+    counts = found.group_by("verdict", "reason").len().sort("verdict", "reason").collect()
+    return {"decisions": counts.to_dicts(), "book": "decisions", "stage": "decontaminate"}

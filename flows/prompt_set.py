@@ -1,0 +1,103 @@
+"""The flow of the main job: from a recipe to a published, exported prompt set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from warehouse.report import write_report
+
+from flows import hand_off
+from flows.build import Build
+from flows.console import progress_for
+from flows.steps import Step
+from flows.summary import summary
+from schemas.tables import TableRef
+from warehouse import explore
+from warehouse.engines import engine
+from warehouse.house import Warehouse
+from warehouse.publish import Published
+from warehouse.stages import Services, StageRun
+
+__all__ = ["finish", "prompt_set", "run_steps"]
+
+
+@task(task_run_name="{step.name}", cache_policy=NO_CACHE)
+def _stage(step: Step, inputs: Mapping[str, TableRef], root: Path, engine_name: str) -> StageRun:
+    services = Services(Warehouse.open(root).workspace, engine(engine_name), progress_for())
+    run = step.run(inputs, services)
+    kept = f"{run.counts['kept']:,} of {run.counts['in']:,} kept"
+    services.progress.finish(step.name, kept + (" (cached)" if run.cached else f" in {run.seconds:,.1f} s"))
+    return run
+
+
+@task(name="books", cache_policy=NO_CACHE)
+def _books(build: Build) -> None:
+    build.keep_books(Warehouse.open(build.root))
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def _publish(build: Build) -> Published:
+    return build.publish(Warehouse.open(build.root))
+
+
+@task(name="hand-off", cache_policy=NO_CACHE)
+def _hand_off(build: Build, published: Published) -> dict[str, Any]:
+    warehouse = Warehouse.open(build.root)
+    release = hand_off.release(warehouse, published.version)
+    exports = hand_off.export_all(warehouse, published.version, build.recipe.publish.exports)
+    return summary(build, warehouse, published, release, exports)
+
+
+@task(name="report", cache_policy=NO_CACHE)
+def _report(build: Build) -> dict[str, str]:
+    warehouse = Warehouse.open(build.root)
+    return {"report": str(write_report(warehouse, build.run_id)), "duckdb": str(explore.write(warehouse))}
+
+
+@flow(name="prompt-set", flow_run_name="{recipe}", validate_parameters=False)
+def prompt_set(recipe: str, warehouse: str = "sluice-warehouse", *, publish: bool = True) -> dict[str, Any]:
+    """Build the prompt set that a recipe asks for.
+
+    Parameters
+    ----------
+    recipe
+        Path of the recipe file.
+    warehouse
+        Folder of the warehouse.
+    publish
+        Audit, publish and hand off what was built; False stops after the last stage.
+
+    Returns
+    -------
+    dict
+        What became of it: run id, counts per stage, version, folders written.
+    """
+    return finish(run_steps(Build.of(Path(recipe), Path(warehouse))), recipe, publish=publish)
+
+
+def run_steps(build: Build) -> Build:
+    """Run the steps of a build in order, each as a task that takes and returns references."""
+    done: dict[str, StageRun] = {}
+    for step in build.steps:
+        done[step.name] = _stage(step, step.tables(done), build.root, build.recipe.engine)
+    return build.with_done(done)
+
+
+def finish(build: Build, recipe: str, *, publish: bool) -> dict[str, Any]:
+    """Keep the books of a build whose steps are done, publish and hand it off, and tell what became of it."""
+    _books(build)
+    told = _hand_off(build, _publish(build)) if publish else summary(build, Warehouse.open(build.root))
+    told |= {"recipe": recipe, "warehouse": str(build.root), **_report(build)}
+    _artifacts(told)
+    return told
+
+
+def _artifacts(told: Mapping[str, Any]) -> None:
+    funnel = [{key: stage[key] for key in ("stage", "in", "kept", "failed")} for stage in told["stages"]]
+    create_table_artifact(funnel, key="funnel", description=f"Rows of {told['run_id']} by stage")
+    create_link_artifact(Path(told["report"]).absolute().as_uri(), key="report", link_text="HTML report")

@@ -1,0 +1,142 @@
+"""The stages of a prompt set's build, in order, with what each reads: the one place where they are put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from curation import drive, filters, gold, pass_rates
+from curation.decontaminate.stage import DECONTAMINATE
+from curation.drive.continuation import NEXT_PHASE, PUBLISHED, NextPhaseOf, PublishedSet
+from curation.normalise import NORMALISE
+from curation.rollouts import stage as rollouts
+from curation.sources.resolve import fingerprint
+from curation.sources.stage import READ as READ_STAGE
+from dedup.text.stage import DEDUP
+from schemas.errors import UsageError
+from schemas.recipe.base import Section
+from schemas.recipe.measures import Measure
+from schemas.recipe.recipe import Recipe
+from schemas.tables import TableRef
+from warehouse.stages import Services, Stage, StageRun, finished, run_stage, stage_key
+from warehouse.versions import Version
+
+__all__ = [
+    "BENCHMARKS",
+    "GOLD",
+    "PASS_RATES",
+    "READ",
+    "ROLLOUTS",
+    "Step",
+    "next_phase_steps",
+    "prompt_set_steps",
+]
+
+READ = READ_STAGE.name
+GOLD = gold.STAGE.name
+ROLLOUTS = rollouts.STAGE.name
+PASS_RATES = pass_rates.STAGE.name
+BENCHMARKS = "benchmarks"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a build, with its configuration and the tables it reads.
+
+    Parameters
+    ----------
+    inputs
+        For each input of the stage, the step and the table of that step it comes from.
+    """
+
+    stage: Stage
+    config: Section | None
+    inputs: Mapping[str, tuple[str, str]]
+
+    @property
+    def name(self) -> str:
+        """The stage's name, unique within a build."""
+        return self.stage.name
+
+    def tables(self, done: Mapping[str, StageRun]) -> dict[str, TableRef]:
+        """Return the tables that the step reads, from the steps finished before it."""
+        return {name: done[step].tables[table] for name, (step, table) in self.inputs.items()}
+
+    def run(self, inputs: Mapping[str, TableRef], services: Services) -> StageRun:
+        """Run the stage over its inputs, or return its finished work."""
+        return run_stage(self.stage, inputs, self.config, services)
+
+    def finished(self, done: Mapping[str, StageRun], services: Services) -> StageRun | None:
+        """Return the stage's finished work, or None if it, or a step before it, is still to do."""
+        if not all(step in done for step, _ in self.inputs.values()):
+            return None
+        key = stage_key(self.stage, self.tables(done), self.config)
+        return finished(services.workspace, self.stage, key)
+
+
+def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
+    """Return the steps that build ``recipe``; paths in it are relative to ``folder``.
+
+    Raises
+    ------
+    InputError
+        If a source is missing: files are named by their digests, so that a changed file is a changed input.
+    """
+    steps = [Step(READ_STAGE, fingerprint(recipe.reads(), folder), {})]
+    last = READ
+
+    def then(stage: Stage, config: Section | None, **inputs: tuple[str, str]) -> None:
+        nonlocal last
+        steps.append(Step(stage, config, {"rows": (last, "rows"), **inputs}))
+        last = stage.name
+
+    then(NORMALISE, recipe.normalise)
+    then(DEDUP, recipe.dedup)
+    if (benchmarks := recipe.decontaminate.reads(recipe.limits)) is not None:
+        steps.append(Step(replace(READ_STAGE, name=BENCHMARKS), fingerprint(benchmarks, folder), {}))
+        then(DECONTAMINATE, recipe.decontaminate, benchmarks=(BENCHMARKS, "rows"))
+    then(gold.STAGE, recipe.gold)
+    then(rollouts.STAGE, rollouts.pin(recipe.rollouts, folder))
+    then(pass_rates.STAGE, None, rollouts=(ROLLOUTS, "rollouts"))
+    measured = {"pass_rates": (PASS_RATES, "pass_rates"), "test_quality": (GOLD, "test_quality")}
+    then(filters.STAGE, recipe.filters, rollouts=(ROLLOUTS, "rollouts"), **measured)
+    then(drive.STAGE, recipe.curricula, **measured)
+    return steps
+
+
+def next_phase_steps(recipe: Recipe, folder: Path, version: Version) -> list[Step]:
+    """Return the steps that carry a published version on to DRIVE's next phase.
+
+    Raises
+    ------
+    UsageError
+        If the recipe does not lay out DRIVE.
+    """
+    settings = recipe.curricula.drive
+    if settings is None:
+        raise UsageError("the recipe does not lay out DRIVE.", hint="add `drive:` under `curricula`.")
+    newest = recipe.rollouts.policies[-1]
+    measuring = recipe.rollouts.model_copy(update={"policies": (newest,)})
+    checkpoint = Measure(policy=newest.name, policy_revision=newest.revision)
+    before = PublishedSet(
+        dataset=recipe.name, version=version.version, content_hash=version.content_hash, drive=settings
+    )
+    return [
+        Step(PUBLISHED, before, {}),
+        Step(rollouts.STAGE, rollouts.pin(measuring, folder), {"rows": (PUBLISHED.name, "rows")}),
+        Step(
+            pass_rates.STAGE,
+            None,
+            {"rows": (ROLLOUTS, "rows"), "rollouts": (ROLLOUTS, "rollouts")},
+        ),
+        Step(
+            NEXT_PHASE,
+            NextPhaseOf(drive=settings, measure=checkpoint),
+            {
+                "rows": (PASS_RATES, "rows"),
+                "previous": (PUBLISHED.name, "previous"),
+                "pass_rates": (PASS_RATES, "pass_rates"),
+            },
+        ),
+    ]
