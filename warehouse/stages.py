@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -111,13 +112,17 @@ class Services:
     Parameters
     ----------
     scratch
-        Empty folder for what a stage must put aside until its tables are written; `run_stage` makes and removes it.
+        Folder for `aside`; `run_stage` makes and removes it.
     """
 
     workspace: Workspace
     engine: Engine | None = None
     progress: Progress = field(default_factory=Silent)
     scratch: Path | None = None
+
+    def aside(self) -> Path:
+        """Return a new empty folder for what a stage must put aside until its tables are written."""
+        return Path(tempfile.mkdtemp(dir=self.scratch))
 
 
 @dataclass(frozen=True)

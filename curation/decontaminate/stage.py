@@ -7,12 +7,10 @@ batches. Ids are hashes of content, so the sample, and with it every hit, is the
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
-from pathlib import Path
 
 import polars as pl
 
@@ -63,7 +61,7 @@ def decontaminate(inputs: Mapping[str, pl.LazyFrame], config: Decontaminate, ser
     rows = inputs["rows"].select("problem_id", "source", text=statement())
     benchmarks, lines = learn(rows, inputs["benchmarks"], config)
     shipped = list(_shipped(benchmarks, config))
-    scratch = services.scratch or Path(tempfile.mkdtemp(prefix="sluice-decontaminate-"))
+    scratch = services.aside()
     services.progress.start("decontaminate")
     for number, batch in enumerate(rows.collect_batches(chunk_size=_BATCH, maintain_order=False)):
         ready = prepared(batch, lines, config)

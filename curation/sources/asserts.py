@@ -16,7 +16,7 @@ def called_name(tests: Iterable[str], defined_in: str) -> str | None:
 
     Examples
     --------
-    >>> called_name(["assert set(f(2)) == {1, 2}"], "def helper(): pass\\ndef f(n): return {1, n}")
+    >>> called_name(["assert set(f(2)) == {1, 2}"], "def helper(): pass\ndef f(n): return {1, n}")
     'f'
     """
     tree = _parsed(defined_in)
@@ -46,9 +46,9 @@ def split_suite(code: str) -> list[str]:
 
     Examples
     --------
-    >>> split_suite("def check(candidate):\\n    assert candidate(1) == 2\\n    assert candidate(2) == 3\\ncheck(f)")
-    ['def check(candidate):\\n    assert candidate(1) == 2\\ncheck(f)', \
-'def check(candidate):\\n    assert candidate(2) == 3\\ncheck(f)']
+    >>> [part.split("\n")[1].strip() for part in split_suite(
+    ...     "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(2) == 3\ncheck(f)")]
+    ['assert candidate(1) == 2', 'assert candidate(2) == 3']
     """
     tree = _parsed(code)
     suite = next((node for node in tree.body if isinstance(node, ast.FunctionDef)), None) if tree else None

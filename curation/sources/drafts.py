@@ -122,7 +122,7 @@ def problem_row(draft: Draft, source: Source, revision: str, limits: Limits) -> 
     if source.compare and "compare" in draft.verifier:
         draft.verifier["compare"] = source.compare
     verifier, tests = canonical_json(draft.verifier), _tests(draft, limits)
-    return {
+    row = {
         "problem_id": problem_id(prompt, verifier, tests),
         "prompt": prompt,
         "verifier": verifier,
@@ -141,6 +141,21 @@ def problem_row(draft: Draft, source: Source, revision: str, limits: Limits) -> 
         "tags": list(draft.tags),
         "meta": canonical_json(dict(draft.meta)),
     }
+    _refuse_half_characters(row)
+    return row
+
+
+def _refuse_half_characters(value: Any) -> None:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise Reject(Reason.INVALID_TEXT, f"half of a surrogate pair at character {error.start}") from error
+    elif isinstance(value, Mapping):
+        _refuse_half_characters(list(value.values()))
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_half_characters(inner)
 
 
 def _messages(prompt: Any, limits: Limits) -> list[dict[str, str]]:

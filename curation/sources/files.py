@@ -153,7 +153,8 @@ class _Text:
         """Read as much again as is unread already; False at the end."""
         self.buffer = self.buffer[self.position :]
         self.position = 0
-        raw = self._stream.read(max(_CHUNK, len(self.buffer)))
+        # read1 hands over what is there before a break in the file; read would lose it.
+        raw = self._stream.read1(max(_CHUNK, len(self.buffer)))
         self.buffer += self._decoder.decode(raw, final=not raw)
         return bool(raw)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -53,7 +52,7 @@ def read(inputs: Mapping[str, pl.LazyFrame], config: ResolvedSources, services: 
         If a source is empty, or none of its rows can be used.
     """
     del inputs
-    scratch = services.scratch or Path(tempfile.mkdtemp(prefix="sluice-read-"))
+    scratch = services.aside()
     rows, rejections = scratch / "rows.parquet", scratch / "rejections.parquet"
     with _Batches(rows, _ROWS) as kept, _Batches(rejections, REJECTION.arrow) as refused:
         for resolved in config.sources:
