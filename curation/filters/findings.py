@@ -13,16 +13,7 @@ from schemas.ids import canonical_json
 
 __all__ = ["Finding", "decisions"]
 
-_SHAPE = pl.Struct(
-    {
-        "verdict": pl.String,
-        "reason": pl.String,
-        "measured": pl.Float64,
-        "threshold": pl.Float64,
-        "witness": pl.String,
-        "detail": pl.String,
-    },
-)
+_WITNESS_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -53,40 +44,35 @@ class Finding:
     witness: pl.Expr | None = None
     flag_only: bool = False
 
-    def decision(self) -> pl.Expr:
-        """Return the decision as a struct, null where there is none."""
-        fires = pl.when(self._concerned()).then(self.fires).otherwise(pl.lit(value=False))
+    def decisions(self, facts: pl.LazyFrame) -> list[pl.LazyFrame]:
+        """Return the decisions on problems that the rule objects to, and on those it has no evidence of."""
+        concerned = facts.filter(*self._concerned())
         action = Verdict.FLAG.value if self.flag_only else self.rule.action
-        missing = "keep" if self.flag_only else self.rule.missing
-        objection = pl.when(fires).then(self._struct(action, self.reason))
-        if missing == "keep":
-            return objection
-        return objection.when(fires.is_null()).then(self._struct(missing, f"{self.reason}_unknown"))
+        made = [self._decided(concerned.filter(self.fires), action, self.reason)]
+        if self.rule.missing != "keep" and not self.flag_only:
+            unknown = concerned.filter(self.fires.is_null())
+            made.append(self._decided(unknown, self.rule.missing, f"{self.reason}_unknown"))
+        return made
 
-    def _concerned(self) -> pl.Expr:
+    def _concerned(self) -> list[pl.Expr]:
         lists = {"ability": self.rule.abilities, "source": self.rule.sources}
-        named = (pl.col(column).is_in(allowed) for column, allowed in lists.items() if allowed)
-        return pl.all_horizontal(pl.lit(value=True), *named)
+        return [pl.col(column).is_in(allowed) for column, allowed in lists.items() if allowed]
 
-    def _struct(self, verdict: str, reason: str) -> pl.Expr:
+    def _decided(self, rows: pl.LazyFrame, verdict: str, reason: str) -> pl.LazyFrame:
         limit = self.threshold
         threshold = limit if isinstance(limit, pl.Expr) else pl.lit(None if limit is None else float(limit))
         witness = pl.lit(None) if self.witness is None else self.witness.str.slice(0, _WITNESS_CHARS)
-        return pl.struct(
+        return rows.select(
+            record_id="problem_id",
             verdict=pl.lit(verdict),
             reason=pl.lit(reason),
-            measured=self.measured,
-            threshold=threshold,
-            witness=witness,
+            measured=self.measured.cast(pl.Float64),
+            threshold=threshold.cast(pl.Float64),
+            witness=witness.cast(pl.String),
             detail=pl.lit(canonical_json({"rule": self.rule.name})),
-        ).cast(_SHAPE)
-
-
-_WITNESS_CHARS = 200
+        )
 
 
 def decisions(facts: pl.LazyFrame, findings: list[Finding]) -> pl.LazyFrame:
-    """Return all decisions that the findings make, in one pass over the facts."""
-    made = pl.concat_list([finding.decision() for finding in findings])
-    listed = facts.select("problem_id", made=made).explode("made").filter(pl.col("made").is_not_null())
-    return listed.unnest("made").rename({"problem_id": "record_id"})
+    """Return all decisions that the findings make; each finding reads the columns it needs and no other."""
+    return pl.concat(made for finding in findings for made in finding.decisions(facts))
