@@ -128,7 +128,7 @@ def test_part_of_the_answers(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ('{"problem": "7", "response": "8"}\n{broken\n', r"a\.jsonl:2: not JSON"),
-        ('{"problem": "7", "response": null}\n', r"row 1: .* an answer is a text, not None"),
+        ('{"problem": "7", "response": null}\n', r"row 1: .* a text is wanted, not None"),
         ('{"problem": "7", "text": "8"}\n', r"row 1: .* KeyError: 'response'; it has the keys problem, text"),
         ("[1]\n", r"row 1: .* it has a list"),
         ("", r"hold no answer in the layout 'long'"),
@@ -141,6 +141,16 @@ def test_a_bad_table_is_refused_with_its_place(tmp_path: Path, content: str, mes
 
     with pytest.raises(InputError, match=message):
         open_client(_policy(path), tmp_path)
+
+
+@pytest.mark.parametrize("changes", [{"i": "first"}, {"i": -1}, {"len": 2**31}, {"len": "3"}, {"why": 7}])
+def test_columns_of_the_wrong_type_are_refused(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """An index, a length or a reason that is none is found when the table is read, not when rollouts are written."""
+    row = {"problem": "7", "response": "8", "i": 0, "len": 1, "why": "stop"} | changes
+    columns = RecordedColumns(index="i", finish_reason="why", tokens="len")
+
+    with pytest.raises(InputError, match=r"row 1: .* wanted, not|row 1: .* a count is a whole number"):
+        open_client(_policy(_lines(tmp_path / "a.jsonl", [row]), columns=columns), tmp_path)
 
 
 @pytest.mark.parametrize("name", ["absent.jsonl", "absent.parquet", "noise.jsonl", "noise.jsonl.gz", "noise.parquet"])

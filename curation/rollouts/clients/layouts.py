@@ -20,6 +20,7 @@ from schemas.recipe.rollouts import Recorded
 __all__ = ["Answer", "answers"]
 
 _ROWS = 1_000
+_MOST = 2**31
 _DEFINITION = re.compile(r"^def (\w+)\(", re.MULTILINE)
 
 
@@ -105,7 +106,7 @@ def _lines(path: Path, file: IO[str]) -> Iterator[Any]:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"an answer is a text, not {value!r:.60}")
+        raise TypeError(f"a text is wanted, not {value!r:.60}")
     return value.encode("utf-8", "replace").decode()
 
 
@@ -115,10 +116,21 @@ def _long(row: Mapping[str, Any], policy: Recorded) -> Iterator[Answer]:
     yield Answer(
         key=normalise_text(key) if policy.match == "statement" else key,
         text=_text(row[columns.response]),
-        index=None if columns.index is None else int(row[columns.index]),
-        finish_reason=None if columns.finish_reason is None else row[columns.finish_reason],
-        tokens=None if columns.tokens is None else row[columns.tokens],
+        index=None if columns.index is None else _count(row[columns.index]),
+        finish_reason=_optional(row, columns.finish_reason, _text),
+        tokens=_optional(row, columns.tokens, _count),
     )
+
+
+def _optional(row: Mapping[str, Any], column: str | None, read: Callable[[Any], Any]) -> Any:
+    value = None if column is None else row[column]
+    return None if value is None else read(value)
+
+
+def _count(value: Any) -> int:
+    if not isinstance(value, int) or not 0 <= value < _MOST:
+        raise TypeError(f"a count is a whole number from 0, not {value!r:.60}")
+    return value
 
 
 def _codet(row: Mapping[str, Any], policy: Recorded) -> Iterator[Answer]:  # noqa: ARG001 - the layout says it all

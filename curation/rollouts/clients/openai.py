@@ -52,7 +52,7 @@ class _Choice(BaseModel):
 
 
 class _Usage(BaseModel):
-    completion_tokens: int | None = None
+    completion_tokens: int | None = Field(default=None, ge=0, lt=2**31)
 
 
 class _Completion(BaseModel):
