@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from warehouse.engines import SparkEngine
 from warehouse.house import Warehouse
 from warehouse.stages import Services, Workspace
 
@@ -44,3 +47,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     from tests.built import build
 
     return build(tmp_path_factory.mktemp("built") / "warehouse")
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkEngine]:
+    """One Spark engine for the whole session, on two local cores."""
+    pytest.importorskip("pyspark")
+    if shutil.which("java") is None and "JAVA_HOME" not in os.environ:
+        pytest.skip("Spark needs a JDK, and none is here")
+    engine = SparkEngine("local[2]")
+    yield engine
+    engine.stop()
