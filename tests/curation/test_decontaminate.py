@@ -98,9 +98,8 @@ def test_short_items_are_found_whole(services):
 def test_shared_template_is_no_contamination(services):
     """A template around every problem flags nothing by itself, where the rule of any shared n-gram flags all."""
     noun = [f"thing{chr(97 + i % 26)}{chr(97 + i // 26)}" for i in range(60)]
-    dressed = [
-        f"{RAW}\n\nCount the {a} of each {b}.\n\nGive your final answer as one line." for a, b in zip(noun, noun[1:])
-    ]
+    asked = [f"Count the {one} of each {other}." for one, other in pairwise(noun)]
+    dressed = [f"{RAW}\n\n{text}\n\nGive your final answer as one line." for text in asked]
     reasons, hits = found(services, dressed[:40], dressed[40:])
     assert ({}, 40) == (reasons, hits.filter(rule="any_8_gram").height)
 

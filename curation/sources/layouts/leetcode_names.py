@@ -7,7 +7,7 @@ import re
 __all__ = ["prelude_for"]
 
 _IMPORTS = """\
-import bisect, collections, copy, functools, heapq, itertools, math, operator, random, re, string
+import bisect, collections, copy, datetime, functools, heapq, itertools, math, operator, random, re, string
 from bisect import *
 from collections import *
 from functools import *
@@ -15,6 +15,7 @@ from heapq import *
 from itertools import *
 from math import *
 from operator import *
+from string import *
 from typing import *
 inf = float("inf")
 """
