@@ -1,20 +1,17 @@
-"""What a build writes down about itself: decisions, lineage and the run, from its finished steps."""
+"""What a build writes down about itself: decisions and lineage, from its finished steps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from importlib.metadata import version
-from typing import Any
 
 import polars as pl
 
 from flows.steps import READ, Step
-from schemas.ids import canonical_json, digest
 from schemas.recipe.sources import ResolvedSources
 from schemas.records import LINEAGE
 from warehouse.stages import StageRun, Workspace
 
-__all__ = ["decisions_of", "lineage_of", "run_record"]
+__all__ = ["decisions_of", "files_of", "lineage_of"]
 
 
 def decisions_of(done: Mapping[str, StageRun], workspace: Workspace, run_id: str) -> pl.LazyFrame:
@@ -37,7 +34,7 @@ def lineage_of(steps: Iterable[Step], done: Mapping[str, StageRun], workspace: W
             "stage": step.name,
         }
         for step in steps
-        for file in _files(step)
+        for file in files_of(step)
     ]
     last = list(done.values())[-1]
     rows = workspace.scan(last.tables["prompt_set"])
@@ -63,32 +60,7 @@ def _edges(edges: pl.LazyFrame, output_kind: str, input_kind: str) -> pl.LazyFra
     return edges.with_columns(output_kind=pl.lit(output_kind), input_kind=pl.lit(input_kind))
 
 
-def run_record(
-    run_id: str,
-    dataset: str,
-    status: str,
-    *,
-    recipe: Mapping[str, Any],
-    steps: Iterable[Step],
-    done: Mapping[str, StageRun],
-    **facts: Any,
-) -> dict[str, Any]:
-    """Return the run's entry for the book of runs; ``facts`` are further columns of the contract."""
-    return {
-        "run_id": run_id,
-        "dataset": dataset,
-        "status": status,
-        "recipe": canonical_json(recipe),
-        "recipe_hash": digest(recipe),
-        "code_version": version("sluice"),
-        "inputs": canonical_json([file for step in steps for file in _files(step)]),
-        "counts": canonical_json([{"stage": name, **run.counts} for name, run in done.items()]),
-        "cost": canonical_json({name: {"seconds": run.seconds} for name, run in done.items()}),
-        **facts,
-    }
-
-
-def _files(step: Step) -> list[dict[str, str]]:
+def files_of(step: Step) -> list[dict[str, str]]:
     """Return the files that a reading step reads; other steps read none."""
     if not isinstance(step.config, ResolvedSources):
         return []

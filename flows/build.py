@@ -12,11 +12,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from flows.books import decisions_of, lineage_of, run_record
+from flows.books import decisions_of, files_of, lineage_of
 from flows.steps import BENCHMARKS, GOLD, PASS_RATES, READ, ROLLOUTS, Step, prompt_set_steps
 from schemas.contracts import Contract
 from schemas.errors import GateFailed, SluiceError
-from schemas.ids import digest
+from schemas.ids import canonical_json, digest
 from schemas.recipe.load import load_recipe
 from schemas.recipe.recipe import Recipe
 from schemas.tables import TableRef
@@ -26,6 +26,8 @@ from warehouse.gate import audit
 from warehouse.house import Warehouse
 from warehouse.invariants import Build as AuditedBuild
 from warehouse.publish import Published
+from warehouse.report.html import write as write_report
+from warehouse.report.summarise import summarise
 from warehouse.stages import Services, StageRun
 
 __all__ = ["Build"]
@@ -134,17 +136,18 @@ class Build:
                 f"no row is left to publish: {self._where_rows_went()}.",
                 hint="`sluice show --run " + self.run_id + "` tells what each stage took out and why.",
             )
+        audits: list[AuditResult] = []
+
+        def audited(paths: list[Path], of: Contract) -> AuditResult:
+            audits.append(self.audit(paths, of, warehouse))
+            return audits[-1]
+
         try:
-            published = warehouse.publish(
-                self.recipe.name,
-                "prompt_set",
-                self.rows,
-                run_id=self.run_id,
-                audit=lambda paths, of: self.audit(paths, of, warehouse),
-            )
+            published = warehouse.publish(self.recipe.name, "prompt_set", self.rows, run_id=self.run_id, audit=audited)
         except SluiceError as error:
             status = "rejected" if isinstance(error, GateFailed) else "failed"
             warehouse.upsert_run(self._run(status, finished=True))
+            write_report(warehouse.root, summarise(warehouse, self.run_id, audits[-1] if audits else None))
             raise
         status = "unchanged" if published.unchanged else "published"
         warehouse.upsert_run(self._run(status, finished=True, dataset_version=published.version.version))
@@ -157,18 +160,22 @@ class Build:
         return audit(paths, of, context=context)
 
     def _run(self, status: str, *, finished: bool = False, dataset_version: str | None = None) -> dict[str, Any]:
-        return run_record(
-            self.run_id,
-            self.recipe.name,
-            status,
-            recipe=self.recipe_json,
-            steps=self.steps,
-            done=self.done,
-            started_at=self.started_at,
-            finished_at=datetime.now(UTC) if finished else None,
-            dataset_version=dataset_version,
-            content_hash=self.rows.content_hash,
-        )
+        """Return the run's entry for the book of runs."""
+        return {
+            "run_id": self.run_id,
+            "dataset": self.recipe.name,
+            "dataset_version": dataset_version,
+            "status": status,
+            "recipe": canonical_json(self.recipe_json),
+            "recipe_hash": digest(self.recipe_json),
+            "code_version": version("sluice"),
+            "inputs": canonical_json([file for step in self.steps for file in files_of(step)]),
+            "counts": canonical_json([{"stage": name, **run.counts} for name, run in self.done.items()]),
+            "cost": canonical_json({name: {"seconds": run.seconds} for name, run in self.done.items()}),
+            "content_hash": self.rows.content_hash,
+            "started_at": self.started_at,
+            "finished_at": datetime.now(UTC) if finished else None,
+        }
 
     def _where_rows_went(self) -> str:
         taken = {name: run.counts["in"] - run.counts["kept"] for name, run in self.done.items()}

@@ -9,7 +9,6 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
-from warehouse.report import write_report
 
 from flows import hand_off
 from flows.build import Build
@@ -21,6 +20,8 @@ from warehouse import explore
 from warehouse.engines import engine
 from warehouse.house import Warehouse
 from warehouse.publish import Published
+from warehouse.report.html import write as write_report
+from warehouse.report.summarise import summarise
 from warehouse.stages import Services, StageRun
 
 __all__ = ["finish", "prompt_set", "run_steps"]
@@ -54,9 +55,11 @@ def _hand_off(build: Build, published: Published) -> dict[str, Any]:
 
 
 @task(name="report", cache_policy=NO_CACHE)
-def _report(build: Build) -> dict[str, str]:
+def _report(build: Build, published: Published | None) -> dict[str, str]:
     warehouse = Warehouse.open(build.root)
-    return {"report": str(write_report(warehouse, build.run_id)), "duckdb": str(explore.write(warehouse))}
+    audit = published.audit if published else None
+    report = write_report(build.root, summarise(warehouse, build.run_id, audit))
+    return {"report": str(report), "duckdb": str(explore.write(warehouse))}
 
 
 @flow(name="prompt-set", flow_run_name="{recipe}", validate_parameters=False)
@@ -91,8 +94,9 @@ def run_steps(build: Build) -> Build:
 def finish(build: Build, recipe: str, *, publish: bool) -> dict[str, Any]:
     """Keep the books of a build whose steps are done, publish and hand it off, and tell what became of it."""
     _books(build)
-    told = _hand_off(build, _publish(build)) if publish else summary(build, Warehouse.open(build.root))
-    told |= {"recipe": recipe, "warehouse": str(build.root), **_report(build)}
+    published = _publish(build) if publish else None
+    told = _hand_off(build, published) if published else summary(build, Warehouse.open(build.root))
+    told |= {"recipe": recipe, "warehouse": str(build.root), **_report(build, published)}
     _artifacts(told)
     return told
 

@@ -166,7 +166,7 @@ class Weighted(Section):
 class Plain(Section):
     """Everything that survived the filters, in one order."""
 
-    name: str = Field(default="bands", pattern=r"[a-z][a-z0-9_]*")
+    name: str = Field(default="bands", pattern=r"^[a-z][a-z0-9_]*$")
     """Name of the curriculum."""
     measure: Measure = Measure()
     """Counts that order and bands read."""

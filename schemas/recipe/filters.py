@@ -55,7 +55,7 @@ class _Rule(Section):
     """Hold the rule only against problems of these abilities; empty means all."""
     sources: tuple[str, ...] = ()
     """Hold the rule only against problems of these sources; empty means all."""
-    reason: str | None = Field(default=None, pattern=r"[a-z][a-z0-9_]*")
+    reason: str | None = Field(default=None, pattern=r"^[a-z][a-z0-9_]*$")
     """Reason code of the decisions; the rule's name if left out."""
 
     @property

@@ -24,7 +24,7 @@ __all__ = ["Recipe"]
 class Recipe(Section):
     """How a prompt set is built, from its sources to its exports."""
 
-    name: str = Field(pattern=r"[a-z][a-z0-9_]*")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     """Name of the dataset: lower-case letters, digits and underscores."""
     engine: Literal["local", "spark"] = "local"
     """Where scale-out work runs; the result is the same."""

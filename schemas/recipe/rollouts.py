@@ -96,7 +96,7 @@ class Recorded(_Sampled):
     """Which model's answers to take, in the layout ``gsm8k_solutions``."""
     samples: int | Literal["all", "escalate"] = "all"
     """How many answers to judge per problem; ``escalate`` follows the section ``escalation``."""
-    sha256: str | None = Field(default=None, pattern=r"[0-9a-f]{64}")
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     """Digest that the file must have; filled in when a run is planned, so that a changed file is work to do."""
     location: Path | None = Field(default=None, exclude=True)
     """Where the file lies; filled in when a run is planned, no part of what was asked for."""
