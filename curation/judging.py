@@ -22,7 +22,7 @@ _BATCH = 512
 """Verdicts stored together: what a kill can cost."""
 _NO_MATTER = {"workers", "fault_retries"}
 """Settings that no verdict depends on."""
-_CHUNK = 64
+_CHUNK = 128
 """Programs that an executor judges with one judge."""
 
 
@@ -133,7 +133,9 @@ def judge_all(tasks: Iterable[Task], settings: Verify, services: Services) -> It
 
 
 def _judge_chunk(settings: Verify, tasks: list[Task]) -> list[Judgement]:
-    with Judge(settings) as judge:
+    """Judge on an executor, which has one core to itself unless the settings know better."""
+    alone = settings.model_copy(update={"workers": settings.workers or 1})
+    with Judge(alone) as judge:
         return list(judge.judge(tasks))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from schemas.enums import Status
 from schemas.recipe.verify import Verify
 from tests.curation.code_problems import asserted, called, stream
 from tests.tables import problem
+from warehouse.engines import SparkEngine
 from warehouse.stages import Services, Workspace
 
 _SETTINGS = Verify(workers=1)
@@ -138,33 +138,16 @@ def test_with_everything_remembered_no_sandbox_starts(services: Services, monkey
     assert first == list(judge_all(_mixed(), _SETTINGS, services))
 
 
-class _Threads:
-    """An engine that is not this thread, and gets its function as executors do: pickled."""
-
-    name = "threads"
-
-    def map_chunks(
-        self, function: Callable[[list[Any]], Iterable[Any]], items: Iterable[Any], size: int
-    ) -> Iterator[Any]:
-        import pickle
-
-        chunks = itertools.batched(items, size) if hasattr(itertools, "batched") else _chunked(items, size)
-        shipped = pickle.dumps(function)
-        with ThreadPoolExecutor(2) as pool:
-            for results in pool.map(lambda chunk: list(pickle.loads(shipped)(list(chunk))), chunks):
-                yield from results
-
-
-def _chunked(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    iterator = iter(items)
-    return iter(lambda: list(itertools.islice(iterator, size)), [])
-
-
-def test_executors_give_the_same(services: Services, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Judged elsewhere in chunks, stored here: the same verdicts, in order, and remembered."""
-    monkeypatch.setattr(judging, "_CHUNK", 5)
+def test_executors_give_the_same(
+    services: Services,
+    workspace: Workspace,
+    spark: SparkEngine,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Judged on Spark executors in chunks, stored here: the same verdicts, in order, and remembered."""
+    monkeypatch.setattr(judging, "_CHUNK", 6)
     tasks = _mixed()
-    elsewhere = Services(Workspace(workspace.root / "other"), engine=_Threads())
+    elsewhere = Services(Workspace(workspace.root / "other"), engine=spark)
 
     here = _stable(judge_all(tasks, _SETTINGS, services))
     there = list(judge_all(tasks, _SETTINGS, elsewhere))
