@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,10 @@ def _lineage(rows: pl.DataFrame, stages: Sequence[StageRun]) -> pl.DataFrame:
     made += [
         ("record", row["problem_id"], "record", f"{row['source']}/{row['source_id']}", "read")
         for row in rows.iter_rows(named=True)
+    ]
+    made += [
+        ("table", f"{after.name}@{after.key}", "table", f"{before.name}@{before.key}", after.name)
+        for before, after in pairwise(stages)
     ]
     made.append(("table", f"read@{stages[0].key}", "file", f"made.jsonl@{'a' * 32}", "read"))
     return pl.DataFrame(made, schema=["output_kind", "output", "input_kind", "input", "stage"], orient="row")
