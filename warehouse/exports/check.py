@@ -71,8 +71,8 @@ def _part(folder: Path, part: dict[str, Any], target: Target, findings: Findings
         return []
     except ExportRefused as refused:
         return [Finding("columns", refused.message, refused.hint or "export again.", 0, ())]
-    if rows != part["rows"]:
-        harm = f"{part['path']} holds {rows} rows, {part['rows']} were written"
+    if rows != part["loader_rows"]:
+        harm = f"{part['path']} holds {rows} rows, {part['loader_rows']} were written"
         return [Finding("row_count", harm, "export again.", 0, ())]
     return []
 
@@ -82,7 +82,7 @@ def _schema(path: Path, target: Target) -> pa.Schema:
     if not target.is_open:
         return target.schema
     lazy = pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_ndjson(path)
-    carried = [name for name in lazy.collect_schema().names() if name not in target.columns]
+    carried = [name for name in lazy.collect_schema().names() if name not in target.schema.names]
     for name in carried:
         if name in target.reserved:
             raise ExportRefused(

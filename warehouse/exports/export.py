@@ -13,12 +13,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-
-import polars as pl
-import pyarrow as pa
 
 from schemas.errors import ExportRefused, InputError, UsageError, WarehouseError, nearest
 from schemas.ids import digest
@@ -27,7 +24,7 @@ from warehouse.exports.findings import Findings
 from warehouse.exports.lengths import too_long
 from warehouse.exports.registry import target as named
 from warehouse.exports.reward import write_reward
-from warehouse.exports.row import ROW, internal
+from warehouse.exports.shape import Shape
 from warehouse.exports.target import Exported, ExportReport, Finding, Options, Target
 from warehouse.release.order import Part, ordered, survey
 from warehouse.release.shards import sha256
@@ -70,7 +67,7 @@ def export(
     """
     to, options = named(target), options or Options()
     parts = _chosen(survey(rows, PROMPT_SET), options)
-    shape = _Shape(to, options, dataset)
+    shape = Shape(to, options, dataset)
     staging = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
         shutil.rmtree(staging, ignore_errors=True)
@@ -87,39 +84,6 @@ def export(
     return report
 
 
-class _Shape:
-    """A target with the columns that were asked for."""
-
-    def __init__(self, target: Target, options: Options, dataset: str) -> None:
-        self.target = target
-        self.options = options
-        self.dataset = dataset
-        extra = [name for name in options.extra if name not in target.columns]
-        self._refuse_unknown(extra)
-        self.columns = {**target.columns, **{name: pl.col(name) for name in extra}}
-        self.schema = pa.schema([*target.schema, *(pa.field(name, ROW.column(name).type) for name in extra)])
-
-    def _refuse_unknown(self, extra: Sequence[str]) -> None:
-        name = self.target.name
-        if extra and not self.target.is_open:
-            raise UsageError(f"{name} reads a fixed set of columns; {list(extra)} cannot be carried along.")
-        for column in extra:
-            if column in self.target.reserved:
-                raise UsageError(f"{name} uses the name {column!r} itself.", hint="rename the column first.")
-            if column not in ROW.names:
-                close = nearest(column, ROW.names)
-                raise UsageError(
-                    f"no column is called {column!r}; there are {', '.join(ROW.names)}.",
-                    hint=f"did you mean {close!r}?" if close else None,
-                )
-
-    def tables(self, rows: pa.Table) -> tuple[pl.DataFrame, pa.Table]:
-        """Return rows of a prompt set as internal rows, and as the target's."""
-        inner = internal(pl.from_arrow(rows), self.dataset)  # type: ignore[arg-type]
-        made = inner.select(of.alias(name) for name, of in self.columns.items())
-        return inner, made.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(self.schema)
-
-
 def _chosen(parts: list[Part], options: Options) -> list[Part]:
     if not parts:
         raise InputError("there are no rows to export.")
@@ -134,12 +98,12 @@ def _chosen(parts: list[Part], options: Options) -> list[Part]:
     return [part for part in parts if not options.phases or part.name in options.phases]
 
 
-def _write(staging: Path, rows: Sequence[Path], parts: Sequence[Part], shape: _Shape, folder: Path) -> ExportReport:
+def _write(staging: Path, rows: Sequence[Path], parts: Sequence[Part], shape: Shape, folder: Path) -> ExportReport:
     findings = Findings(shape.target)
     findings.place(folder.resolve() / "data")
     written = _data(staging, rows, parts, shape, findings)
-    exported = tuple(_exported(staging, part, shape) for part in written)
-    refused = [*findings.all(), *_idle(exported, shape)]
+    exported = tuple(_exported(staging, part, count, shape) for part, count in written.items())
+    refused = [*findings.all(), *_shuffled(shape), *_idle(exported, shape)]
     if refused:
         raise _refusal(shape, refused)
     report = ExportReport(
@@ -153,15 +117,21 @@ def _write(staging: Path, rows: Sequence[Path], parts: Sequence[Part], shape: _S
     return report
 
 
-def _data(staging: Path, rows: Sequence[Path], parts: Sequence[Part], shape: _Shape, findings: Findings) -> list[Part]:
-    """Write every part's data, in published order, looking at each row on the way."""
-    every = survey(rows, PROMPT_SET)
-    batches = [(part, size) for part in every for size in _sizes(part.rows)]
+def _data(
+    staging: Path,
+    rows: Sequence[Path],
+    parts: Sequence[Part],
+    shape: Shape,
+    findings: Findings,
+) -> Mapping[Part, int]:
+    """Write every part's data, in published order, looking at each row on the way; return the rows of each."""
+    batches = [(part, size) for part in survey(rows, PROMPT_SET) for size in _sizes(part.rows)]
     tables = ordered(rows, PROMPT_SET, [size for _, size in batches])
+    written = dict.fromkeys(parts, 0)
     with ExitStack() as stack:
         current: Part | None = None
         for (part, _), table in zip(batches, tables, strict=True):
-            if part not in parts:
+            if part not in written:
                 continue
             if part != current:
                 stack.close()
@@ -170,36 +140,40 @@ def _data(staging: Path, rows: Sequence[Path], parts: Sequence[Part], shape: _Sh
                 writer = stack.enter_context(shape.target.writer(place, shape.schema))
                 current = part
             inner, made = shape.tables(table)
-            findings.missing(inner)
+            findings.look_inside(inner)
             findings.look(made)
             too_long(inner, shape.options, findings)
             writer.write(made)
-    return list(parts)
+            written[part] += made.num_rows
+    return written
 
 
-def _exported(staging: Path, part: Part, shape: _Shape) -> Exported:
+def _exported(staging: Path, part: Part, rows: int, shape: Shape) -> Exported:
     place = _place(part)
+    paths = sorted(path for path in (staging / place).rglob("*") if path.is_file())
     files = tuple(
-        {
-            "path": path.relative_to(staging).as_posix(),
-            "bytes": path.stat().st_size,
-            "sha256": sha256(path),
-        }
-        for path in sorted((staging / place).rglob("*"))
-        if path.is_file()
+        {"path": path.relative_to(staging).as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
+        for path in paths
     )
     batch = shape.options.batch_size
-    used = part.rows - part.rows % batch if batch and shape.target.drops_last else part.rows
-    return Exported(part, (place / shape.target.entry).as_posix(), part.rows, used, files)
+    used = rows - rows % batch if batch and shape.target.drops_last else rows
+    return Exported(part, (place / shape.target.entry).as_posix(), rows, used, files)
 
 
-def _idle(parts: Sequence[Exported], shape: _Shape) -> Iterator[Finding]:
+def _shuffled(shape: Shape) -> Iterator[Finding]:
+    """Find a trainer that shuffles rows whose order is the curriculum."""
+    if shape.options.in_order and not shape.target.keeps_order:
+        harm = "its loader shuffles the rows, whatever it is told"
+        yield Finding("order", harm, "choose another target, or give up the order.", 0, ())
+
+
+def _idle(parts: Sequence[Exported], shape: Shape) -> Iterator[Finding]:
     """Find phases of which an epoch would use nothing."""
     for part in parts:
         if part.epoch_rows == 0:
             yield Finding(
                 "no_batch",
-                f"{part.part.name} has {part.part.rows} rows, fewer than one batch of {shape.options.batch_size}: "
+                f"{part.part.name} has {part.loader_rows} rows, fewer than one batch of {shape.options.batch_size}: "
                 "the loader drops them all",
                 "train with a smaller batch.",
                 0,
@@ -207,7 +181,7 @@ def _idle(parts: Sequence[Exported], shape: _Shape) -> Iterator[Finding]:
             )
 
 
-def _refusal(shape: _Shape, findings: Sequence[Finding]) -> ExportRefused:
+def _refusal(shape: Shape, findings: Sequence[Finding]) -> ExportRefused:
     listed = "\n".join(f"  {finding}" for finding in findings)
     return ExportRefused(
         f"{shape.target.trainer} ({shape.target.loader}) would not read {shape.dataset} as published:\n{listed}",
@@ -215,7 +189,7 @@ def _refusal(shape: _Shape, findings: Sequence[Finding]) -> ExportRefused:
     )
 
 
-def _documents(staging: Path, rows: Sequence[Path], shape: _Shape, report: ExportReport) -> None:
+def _documents(staging: Path, rows: Sequence[Path], shape: Shape, report: ExportReport) -> None:
     target = shape.target
     texts = dict(target.documents(report.parts))
     if target.rewards:
@@ -232,8 +206,9 @@ def _readme(target: Target, report: ExportReport) -> str:
         for part in report.parts
     )
     usage = target.usage.replace("{data}", report.parts[0].path).replace("{reward}", "reward/sluice_reward.py")
+    order = "" if target.keeps_order else "**The trainer shuffles these rows; their order is not kept.**\n\n"
     return (
-        f"# {report.dataset} for {target.trainer}\n\n"
+        f"# {report.dataset} for {target.trainer}\n\n{order}"
         f"Read by `{target.loader}`. Each phase is trained on by itself, in this order:\n\n"
         "| phase | data | rows | rows the loader sees | rows an epoch uses |\n|---|---|---|---|---|\n"
         f"{rows}\n\n{usage}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from re import search
 
@@ -37,16 +37,17 @@ class Findings:
 
     def look(self, table: pa.Table) -> None:
         """Look at rows as written."""
-        frame = pl.from_arrow(table)
-        traps = {str(number): trap for number, trap in enumerate(self.target.traps)}
-        seen = frame.select(  # type: ignore[union-attr]
-            self.target.identity.alias("id"),
-            *(trap.finds.fill_null(value=False).alias(number) for number, trap in traps.items()),
-        )
-        for number, trap in traps.items():
-            if seen[number].any():
-                self.add(trap, seen.filter(pl.col(number))["id"].to_list())
-        self._repeated(seen["id"].to_list())
+        frame = pl.DataFrame(pl.from_arrow(table))
+        self._hold(frame, self.target.traps, self.target.identity)
+        self._repeated(frame.select(self.target.identity.alias("id"))["id"].to_list())
+
+    def look_inside(self, rows: pl.DataFrame) -> None:
+        """Look at internal rows: for what the columns as written no longer show, or cannot do without."""
+        self._hold(rows, self.target.fits, pl.col("row_id"))
+        for name in self.target.needs:
+            if rows[name].null_count():
+                ids = rows.filter(pl.col(name).is_null())["row_id"].to_list()
+                self.add(Trap(f"no_{name}", pl.lit(value=True), "it has nothing to write", _NEEDED[name]), ids)
 
     def add(self, trap: Trap, ids: Iterable[str]) -> None:
         """Record that a trap would catch these rows."""
@@ -54,19 +55,20 @@ class Findings:
         _, rows, some = self._found.get(trap.reason, (trap, 0, ()))
         self._found[trap.reason] = (trap, rows + len(ids), (*some, *ids)[:_SHOWN])
 
-    def missing(self, rows: pl.DataFrame) -> None:
-        """Look at internal rows for columns that the target cannot do without."""
-        for name in self.target.needs:
-            if rows[name].null_count():
-                ids = rows.filter(pl.col(name).is_null())["row_id"].to_list()
-                self.add(Trap(f"no_{name}", pl.lit(value=True), "it has nothing to write", _NEEDED[name]), ids)
-
     def place(self, folder: Path) -> None:
         """Look at where the data lies."""
         for pattern, harm in self.target.forbidden_paths:
             if found := search(pattern, str(folder)):
                 hint = f"write it to a path without {found.group()!r}."
                 self.add(Trap("path", pl.lit(value=True), harm, hint), [])
+
+    def _hold(self, rows: pl.DataFrame, traps: Sequence[Trap], identity: pl.Expr) -> None:
+        named = {str(number): trap for number, trap in enumerate(traps)}
+        finds = [trap.finds.fill_null(value=False).alias(number) for number, trap in named.items()]
+        seen = rows.select(identity.alias("id"), *finds)
+        for number, trap in named.items():
+            if seen[number].any():
+                self.add(trap, seen.filter(pl.col(number))["id"].to_list())
 
     def all(self) -> list[Finding]:
         """Return what was found, by reason."""

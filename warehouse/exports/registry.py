@@ -6,11 +6,35 @@ from importlib.metadata import entry_points
 
 from schemas.errors import UsageError, nearest
 from warehouse.exports.target import Target
-from warehouse.exports.targets import plain, trl, verl
+from warehouse.exports.targets import axolotl, llama_factory, nemo_rl, openrlhf, plain, roll, skyrl, slime, trl, verl
 
 __all__ = ["target", "targets"]
 
-_OWN = (plain.DATASETS, trl.PROMPT_COMPLETION, trl.PROMPT_ONLY, verl.RL)
+_OWN = (
+    axolotl.PREFERENCE,
+    axolotl.SFT,
+    llama_factory.PREFERENCE,
+    llama_factory.SFT,
+    nemo_rl.GYM,
+    nemo_rl.PREFERENCE,
+    nemo_rl.RESPONSE,
+    openrlhf.PREFERENCE,
+    openrlhf.RL,
+    openrlhf.SFT,
+    plain.DATASETS,
+    roll.RL,
+    skyrl.RL,
+    skyrl.SFT,
+    slime.RL,
+    trl.MESSAGES_SFT,
+    trl.PREFERENCE,
+    trl.PROMPT_COMPLETION,
+    trl.PROMPT_ONLY,
+    trl.UNPAIRED,
+    verl.RL,
+    verl.RM,
+    verl.SFT,
+)
 _GROUP = "sluice.exports"
 
 

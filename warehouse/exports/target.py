@@ -50,6 +50,8 @@ class Options:
         Further columns of the internal row to carry along, where the target is open to them.
     batch_size
         Prompts per training step; tells the rows that an epoch really uses.
+    in_order
+        The order of rows is the curriculum: targets whose trainer shuffles are refused.
     tokenizer, max_prompt_tokens
         Local folder of the tokenizer that will be trained with, and the trainer's limit: longer prompts are refused.
     """
@@ -57,6 +59,7 @@ class Options:
     phases: Sequence[str] = ()
     extra: Sequence[str] = ()
     batch_size: int | None = None
+    in_order: bool = False
     tokenizer: Path | None = None
     max_prompt_tokens: int | None = None
 
@@ -173,8 +176,14 @@ class Target:
         What the trainer is pointed at, inside the phase's folder; "" for the folder itself.
     traps
         What the trainer would do to bad rows.
+    fits
+        Traps over the internal row, for what the columns as written no longer show.
     needs
         Internal columns that must not be null.
+    explodes
+        Column holding a list of structs: each becomes a row, its fields columns.
+    keeps_order
+        False if the trainer shuffles whatever it is told.
     is_open
         Further columns may be carried along.
     reserved
@@ -202,7 +211,10 @@ class Target:
     usage: str
     entry: str = ""
     traps: tuple[Trap, ...] = ()
+    fits: tuple[Trap, ...] = ()
     needs: tuple[str, ...] = ()
+    explodes: str | None = None
+    keeps_order: bool = True
     is_open: bool = False
     reserved: frozenset[str] = frozenset()
     forbidden_paths: tuple[tuple[str, str], ...] = ()

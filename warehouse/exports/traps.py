@@ -6,10 +6,25 @@ import polars as pl
 
 from warehouse.exports.target import Trap
 
-__all__ = ["blank", "blank_messages", "no_messages", "roles", "unknown_roles", "with_text"]
+__all__ = [
+    "CONVERSATION",
+    "ONE_TURN",
+    "blank",
+    "blank_messages",
+    "no_messages",
+    "roles",
+    "unknown_roles",
+    "with_text",
+]
 
 _PROMPT = "(system )?user( assistant user)*"
 """What chat templates take as a prompt: turns that alternate and end with the user."""
+
+CONVERSATION = "(system )?user assistant( user assistant)*"
+"""What chat templates take as a whole conversation."""
+
+ONE_TURN = "user"
+"""A single message, for readers that know no roles."""
 
 _FIX = "drop the row with a filter, or mend its prompt at the source."
 

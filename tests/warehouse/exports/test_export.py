@@ -28,8 +28,8 @@ def _published(tmp_path: Path, rows: list[dict]) -> list[Path]:
     return [path]
 
 
-def _two_phases() -> list[dict]:
-    return [prompt_row(n) for n in range(1100)] + [prompt_row(n, "stage2.1") for n in range(9)]
+def _two_phases(first: int = 40) -> list[dict]:
+    return [prompt_row(n) for n in range(first)] + [prompt_row(n, "stage2.1") for n in range(9)]
 
 
 def _said(text: str, role: str = "user") -> dict[str, str]:
@@ -41,7 +41,8 @@ def test_every_target_writes_what_its_own_check_accepts(name: str, tmp_path: Pat
     """All rows arrive, phase by phase, and the contract of the target holds."""
     rows = _two_phases()
     report = export(_published(tmp_path, rows), name, tmp_path / "out", dataset="demo@1.0.0")
-    assert [("stage1", 1100), ("stage2.1", 9)] == [(part.part.split, part.loader_rows) for part in report.parts]
+    each = 2 if target(name).explodes else 1
+    assert [("stage1", 40 * each), ("stage2.1", 9 * each)] == [(p.part.split, p.loader_rows) for p in report.parts]
     assert [] == check(tmp_path / "out")
     data = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out" / "data").rglob("*.*")}
     assert data == {file["path"] for part in report.parts for file in part.files}
@@ -51,8 +52,8 @@ def test_every_target_writes_what_its_own_check_accepts(name: str, tmp_path: Pat
 def test_exports_do_not_depend_on_row_order(name: str, tmp_path: Path):
     """Published files in another order and layout give the same bytes."""
     rows = _two_phases()
-    prompt_rows(rows[:700]).write_parquet(tmp_path / "a.parquet", row_group_size=13)
-    prompt_rows(rows[700:]).reverse().write_parquet(tmp_path / "b.parquet")
+    prompt_rows(rows[:17]).write_parquet(tmp_path / "a.parquet", row_group_size=13)
+    prompt_rows(rows[17:]).reverse().write_parquet(tmp_path / "b.parquet")
     first = export(_published(tmp_path, rows), name, tmp_path / "first")
     again = export([tmp_path / "b.parquet", tmp_path / "a.parquet"], name, tmp_path / "again")
     assert first.digest == again.digest
@@ -63,7 +64,7 @@ def test_verl_rows_are_what_its_reader_wants(tmp_path: Path):
     report = export(_published(tmp_path, _two_phases()), "verl-rl", tmp_path / "out", dataset="demo@1.0.0")
     read = pq.read_table(report.folder / report.parts[0].path).to_pylist()
     row = prompt_row(3)
-    assert list(range(1100)) == [one["extra_info"]["index"] for one in read]
+    assert list(range(40)) == [one["extra_info"]["index"] for one in read]
     assert ("sluice/made", row["prompt"], "math") == tuple(read[3][k] for k in ("data_source", "prompt", "ability"))
     assert {"style": "rule", "ground_truth": "4"} == read[3]["reward_model"]
     assert (row["problem_id"], row["row_id"]) == tuple(read[3]["extra_info"][k] for k in ("problem_id", "row_id"))
@@ -74,7 +75,7 @@ def test_verl_rows_are_what_its_reader_wants(tmp_path: Path):
 def test_the_plain_folder_reads_back_row_for_row(tmp_path: Path):
     """`datasets` gives every published column of every row, in order."""
     datasets = pytest.importorskip("datasets")
-    published = _published(tmp_path, _two_phases())
+    published = _published(tmp_path, _two_phases(2500))
     report = export(published, "datasets", tmp_path / "out")
     loaded = datasets.load_dataset(str(report.folder), cache_dir=str(tmp_path / "cache"))
     for phase, rows in loaded.items():
@@ -192,6 +193,19 @@ def test_the_reward_finds_every_problem_by_id(tmp_path: Path):
         ("trl-prompt-only", {"prompt": []}, "no_messages"),
         ("trl-prompt-only", {"prompt": [_said("be brief", "system")]}, "role_order"),
         ("trl-prompt-only", {"prompt": [_said("x"), _said("y")]}, "role_order"),
+        ("trl-preference", {"wrong_solutions": []}, "no_rejected"),
+        ("trl-messages", {"prompt": [_said("x"), _said("y")]}, "role_order"),
+        ("verl-sft", {"reference_solutions": [""]}, "blank_message"),
+        ("verl-rm", {"prompt": [_said("be brief", "system"), _said("x")]}, "role_order"),
+        ("openrlhf-rl", {"prompt": [_said("see <image> there")]}, "image_mark"),
+        ("openrlhf-sft", {"reference_solutions": [" "]}, "blank_message"),
+        ("nemo-rl-response", {"prompt": [_said("be brief", "system"), _said("x")]}, "role_order"),
+        ("nemo-rl-preference", {"prompt": []}, "no_messages"),
+        ("skyrl-rl", {"prompt": []}, "no_messages"),
+        ("slime-rl", {"tests": '[{"answer":" "}]'}, "blank_label"),
+        ("roll-rl", {"prompt": [_said("1+1?")]}, "too_short"),
+        ("llama-factory-sft", {"prompt": [_said("x", "observation"), _said("y")]}, "role_order"),
+        ("axolotl-sft", {"prompt": [_said("x", "critic")]}, "role_order"),
         ("trl-prompt-completion", {"reference_solutions": []}, "no_response"),
         ("trl-prompt-completion", {"reference_solutions": [" "]}, "blank_message"),
     ],
@@ -202,6 +216,43 @@ def test_traps_are_refused_with_row_ids(name: str, changes: dict, reason: str, t
     with pytest.raises(ExportRefused, match=rf"(?s){reason}:.*s_{'b' * 24}.*Hint"):
         export(_published(tmp_path, [prompt_row(0), bad, prompt_row(2)]), name, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "harm"),
+    [
+        ("openrlhf-rl", "one,two", "split"),
+        ("openrlhf-sft", "me@home", "split"),
+        ("axolotl-sft", "v1.csv.d", "read as that type"),
+        ("slime-rl", "x@[0:3]", "slice"),
+    ],
+)
+def test_places_that_a_trainer_misreads_are_refused(name: str, place: str, harm: str, tmp_path: Path):
+    """A path that the trainer would split, slice or take for another type is refused before anything is written."""
+    with pytest.raises(ExportRefused, match=harm):
+        export(_published(tmp_path, [prompt_row(0)]), name, tmp_path / place)
+    assert not (tmp_path / place).exists()
+
+
+def test_a_trainer_that_shuffles_is_refused_where_order_matters(tmp_path: Path):
+    """Asked to keep the order, an export to a trainer that always shuffles is refused; others go on."""
+    published = _published(tmp_path, [prompt_row(n) for n in range(3)])
+    with pytest.raises(ExportRefused, match="shuffles"):
+        export(published, "verl-sft", tmp_path / "out", Options(in_order=True))
+    export(published, "verl-rl", tmp_path / "out", Options(in_order=True))
+    assert "not kept" in (export(published, "verl-sft", tmp_path / "sft").folder / "README.md").read_text()
+
+
+def test_llama_factory_is_told_every_column_and_tag(tmp_path: Path):
+    """Each phase is a data set of its own in dataset_info.json, with a file that is there."""
+    report = export(_published(tmp_path, _two_phases()), "llama-factory-preference", tmp_path / "out")
+    told = json.loads((report.folder / "dataset_info.json").read_text())
+    assert ["drive-stage1", "drive-stage2.1"] == list(told)
+    for entry in told.values():
+        first = json.loads((report.folder / entry["file_name"]).open().readline())
+        assert set(entry["columns"].values()) <= set(first)
+        assert {"messages", "chosen", "rejected"} == set(entry["columns"])
+        assert {"role_tag", "content_tag"} <= set(entry["tags"])
 
 
 def test_every_trap_is_named_at_once(tmp_path: Path):

@@ -10,11 +10,12 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.records import MESSAGES
+from warehouse.exports.columns import assistant, conversation
 from warehouse.exports.files import ParquetWriter
 from warehouse.exports.target import Target
-from warehouse.exports.traps import blank_messages, no_messages, unknown_roles
+from warehouse.exports.traps import CONVERSATION, blank_messages, no_messages, unknown_roles
 
-__all__ = ["PROMPT_COMPLETION", "PROMPT_ONLY"]
+__all__ = ["MESSAGES_SFT", "PREFERENCE", "PROMPT_COMPLETION", "PROMPT_ONLY", "UNPAIRED"]
 
 _REWARD_ARGUMENTS = frozenset(
     {
@@ -39,10 +40,6 @@ _PROMPT_TRAPS = (
     blank_messages("prompt", "the template writes an empty turn, or raises"),
     unknown_roles("prompt", _RAISES),
 )
-
-
-def _assistant(column: str) -> pl.Expr:
-    return pl.concat_list(pl.struct(role=pl.lit("assistant"), content=column))
 
 
 PROMPT_ONLY = Target(
@@ -99,7 +96,7 @@ PROMPT_COMPLETION = Target(
     loader="datasets.load_dataset, trl.SFTTrainer",
     columns={
         "prompt": pl.col("prompt"),
-        "completion": _assistant("response"),
+        "completion": assistant("response"),
         "row_id": pl.col("row_id"),
     },
     schema=pa.schema([("prompt", MESSAGES), ("completion", MESSAGES), ("row_id", pa.string())]),
@@ -119,5 +116,98 @@ trainer = SFTTrainer(model=..., train_dataset=rows, args=SFTConfig(shuffle_datas
 ```
 
 `max_length` truncates silently: set it above the longest row or leave it None.
+""",
+)
+
+MESSAGES_SFT = Target(
+    name="trl-messages",
+    trainer="TRL, SFT on conversations",
+    loader="datasets.load_dataset, trl.SFTTrainer",
+    columns={"messages": conversation(), "row_id": pl.col("row_id")},
+    schema=pa.schema([("messages", MESSAGES), ("row_id", pa.string())]),
+    identity=pl.col("row_id"),
+    writer=ParquetWriter,
+    entry="train.parquet",
+    traps=(
+        no_messages("messages", "the conversational check reads the first message and raises"),
+        blank_messages("messages", "the template writes an empty turn, or raises"),
+        unknown_roles("messages", _RAISES, CONVERSATION),
+    ),
+    needs=("response",),
+    is_open=True,
+    reserved=frozenset({"prompt", "completion", "chosen", "rejected", "label", "text", "tools"}),
+    usage="""```python
+from datasets import load_dataset
+from trl import SFTConfig, SFTTrainer
+
+rows = load_dataset("parquet", data_files="{data}", split="train")
+trainer = SFTTrainer(model=..., train_dataset=rows, args=SFTConfig(shuffle_dataset=False, max_length=None))
+```
+""",
+)
+
+PREFERENCE = Target(
+    name="trl-preference",
+    trainer="TRL, DPO and reward model",
+    loader="datasets.load_dataset, trl.DPOTrainer",
+    columns={
+        "prompt": pl.col("prompt"),
+        "chosen": assistant("response"),
+        "rejected": assistant("rejected"),
+        "row_id": pl.col("row_id"),
+    },
+    schema=pa.schema([("prompt", MESSAGES), ("chosen", MESSAGES), ("rejected", MESSAGES), ("row_id", pa.string())]),
+    identity=pl.col("row_id"),
+    writer=ParquetWriter,
+    entry="train.parquet",
+    traps=(
+        *_PROMPT_TRAPS,
+        blank_messages("chosen", "an empty answer is preferred"),
+        blank_messages("rejected", "an empty answer is compared"),
+    ),
+    needs=("response", "rejected"),
+    keeps_order=False,
+    is_open=True,
+    reserved=frozenset({"messages", "completion", "label", "text", "tools", "margin", "images"}),
+    usage="""```python
+from datasets import load_dataset
+from trl import DPOConfig, DPOTrainer
+
+rows = load_dataset("parquet", data_files="{data}", split="train")
+trainer = DPOTrainer(model="path/to/model", processing_class=tokenizer, train_dataset=rows, args=DPOConfig())
+```
+
+Chosen is a reference solution, rejected a known-wrong one.
+""",
+)
+
+_VERDICTS = pl.concat_list(
+    pl.struct(completion=assistant("response"), label=pl.lit(value=True)),
+    pl.struct(completion=assistant("rejected"), label=pl.lit(value=False)),
+)
+
+UNPAIRED = Target(
+    name="trl-unpaired",
+    trainer="TRL, KTO",
+    loader="datasets.load_dataset, trl.experimental.kto.KTOTrainer",
+    columns={"prompt": pl.col("prompt"), "verdict": _VERDICTS, "row_id": pl.col("row_id")},
+    explodes="verdict",
+    schema=pa.schema(
+        [("prompt", MESSAGES), ("completion", MESSAGES), ("label", pa.bool_()), ("row_id", pa.string())],
+    ),
+    identity=pl.format("{}/{}", "row_id", "label"),
+    writer=ParquetWriter,
+    entry="train.parquet",
+    traps=(*_PROMPT_TRAPS, blank_messages("completion", "an empty answer is judged")),
+    needs=("response", "rejected"),
+    keeps_order=False,
+    is_open=True,
+    reserved=frozenset({"messages", "chosen", "rejected", "text", "tools", "KL_completion_input_ids"}),
+    usage="""Two rows per problem: its reference solution with `label` true, a known-wrong one with `label` false.
+
+```python
+from datasets import load_dataset
+rows = load_dataset("parquet", data_files="{data}", split="train")
+```
 """,
 )

@@ -1,0 +1,110 @@
+"""TRL trains on the export: one real step of GRPO with the exported reward, one of SFT."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.trainers
+trl = pytest.importorskip("trl", reason="TRL is not installed; `make test-trainers` brings it")
+datasets = pytest.importorskip("datasets")
+
+
+def _load(report: Any, cache: Path) -> Any:
+    path = str(report.folder / report.parts[0].path)
+    return datasets.load_dataset("parquet", data_files=path, split="train", cache_dir=str(cache))
+
+
+def _reward_module(folder: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("sluice_reward", folder / "reward/sluice_reward.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_QUIET = {"use_cpu": True, "report_to": [], "save_strategy": "no", "max_steps": 1, "logging_steps": 1}
+
+
+def test_grpo_takes_a_step_with_the_exported_reward(
+    exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
+):
+    """The trainer asks the exported reward about the first rows in published order, ids and all."""
+    report = exported("trl-prompt-only", extra=["band", "pass_rate"])
+    rows = _load(report, tmp_path)
+    assert [row["row_id"] for row in expected] == rows["row_id"][:]
+    assert [row["prompt"] for row in expected] == rows["prompt"][:]
+    module, seen = _reward_module(report.folder), []
+
+    def reward(completions: list, problem_id: list, row_id: list, **others: Any) -> list:
+        given = module.reward(completions, problem_id)
+        seen.append((problem_id, row_id, given, others["ground_truth"], others["band"]))
+        return given
+
+    trainer = trl.GRPOTrainer(
+        model=model,
+        processing_class=tokenizer,
+        reward_funcs=reward,
+        train_dataset=rows,
+        args=trl.GRPOConfig(
+            **_QUIET,
+            output_dir=str(tmp_path / "out"),
+            per_device_train_batch_size=4,
+            num_generations=2,
+            max_completion_length=8,
+            shuffle_dataset=False,
+        ),
+    )
+    trainer.train()
+    problem_ids, row_ids, given, _, bands = seen[0]
+    doubled = [row for row in expected[:2] for _ in range(2)]
+    assert [row["row_id"] for row in doubled] == row_ids
+    assert [row["problem_id"] for row in doubled] == problem_ids
+    assert [row["band"] for row in doubled] == bands
+    assert len(doubled) == len(given)
+    assert set(given) <= {0.0, 1.0}
+
+
+def test_the_reward_tells_right_from_wrong(exported: Callable, expected: list):
+    """References get 1, known-wrong answers 0, whether completions are text or messages."""
+    report = exported("trl-prompt-only")
+    module = _reward_module(report.folder)
+    code = expected[0]
+    right, wrong = (f"```python\n{code[name][0]}```" for name in ("reference_solutions", "wrong_solutions"))
+    ids = [code["problem_id"]] * 2
+    assert [1.0, 0.0] == module.reward([right, wrong], ids)
+    as_messages = [[{"role": "assistant", "content": text}] for text in (right, wrong)]
+    assert [1.0, 0.0] == module.reward(as_messages, ids, log_extra=None)
+    with pytest.raises(KeyError, match="is not of this export"):
+        module.reward(["x"], ["p_unknown"])
+
+
+def test_sft_takes_a_step(exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path):
+    """Every row is tokenised, and what is trained on is the completion, word for word."""
+    report = exported("trl-prompt-completion")
+    rows = _load(report, tmp_path)
+    trainer = trl.SFTTrainer(
+        model=model,
+        processing_class=tokenizer,
+        train_dataset=rows,
+        args=trl.SFTConfig(**_QUIET, output_dir=str(tmp_path / "out"), per_device_train_batch_size=2, max_length=None),
+    )
+    assert report.parts[0].loader_rows == len(trainer.train_dataset)
+    for row, tokens in zip(expected, trainer.train_dataset, strict=True):
+        trained = [t for t, label in zip(tokens["input_ids"], tokens["labels"], strict=True) if label != -100]
+        solution = row["reference_solutions"][0].strip()
+        assert solution in tokenizer.decode(trained)
+        assert row["prompt"][-1]["content"] in tokenizer.decode(tokens["input_ids"])
+    result = trainer.train()
+    assert 1 == result.global_step
+    assert result.training_loss > 0
+
+
+def test_trl_chokes_on_what_the_export_refuses(tokenizer: Any):
+    """The trap is real: a prompt of a system message alone cannot be templated."""
+    with pytest.raises(ValueError, match="role"):
+        trl.apply_chat_template({"prompt": [{"role": "system", "content": "be brief"}]}, tokenizer)

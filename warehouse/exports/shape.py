@@ -1,0 +1,55 @@
+"""A target with the columns that were asked for, and rows in that shape."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+import pyarrow as pa
+
+from schemas.errors import UsageError, nearest
+from warehouse.exports.row import ROW, internal
+from warehouse.exports.target import Options, Target
+
+__all__ = ["Shape"]
+
+
+class Shape:
+    """A target with the columns that were asked for.
+
+    Raises
+    ------
+    UsageError
+        If an extra column is unknown, or not for this target.
+    """
+
+    def __init__(self, target: Target, options: Options, dataset: str) -> None:
+        self.target = target
+        self.options = options
+        self.dataset = dataset
+        extra = [name for name in options.extra if name not in target.schema.names]
+        self._refuse_unknown(extra)
+        self.columns = {**target.columns, **{name: pl.col(name) for name in extra}}
+        self.schema = pa.schema([*target.schema, *(pa.field(name, ROW.column(name).type) for name in extra)])
+
+    def _refuse_unknown(self, extra: Sequence[str]) -> None:
+        name = self.target.name
+        if extra and not self.target.is_open:
+            raise UsageError(f"{name} reads a fixed set of columns; {list(extra)} cannot be carried along.")
+        for column in extra:
+            if column in self.target.reserved:
+                raise UsageError(f"{name} uses the name {column!r} itself.", hint="rename the column first.")
+            if column not in ROW.names:
+                close = nearest(column, ROW.names)
+                raise UsageError(
+                    f"no column is called {column!r}; there are {', '.join(ROW.names)}.",
+                    hint=f"did you mean {close!r}?" if close else None,
+                )
+
+    def tables(self, rows: pa.Table) -> tuple[pl.DataFrame, pa.Table]:
+        """Return rows of a prompt set as internal rows, and as the target's."""
+        inner = internal(pl.from_arrow(rows), self.dataset)  # type: ignore[arg-type]
+        made = inner.select(of.alias(name) for name, of in self.columns.items())
+        if self.target.explodes:
+            made = made.explode(self.target.explodes).unnest(self.target.explodes)
+        return inner, made.to_arrow(compat_level=pl.CompatLevel.oldest()).select(self.schema.names).cast(self.schema)
