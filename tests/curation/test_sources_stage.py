@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from curation.sources.resolve import fingerprint
 from curation.sources.stage import READ
+from curation.verify.problems import parse
 from schemas.errors import InputError, UsageError
 from schemas.recipe.sources import Dataset, Limits, Source, Sources, Where
 from schemas.records import PROBLEM
@@ -144,6 +145,25 @@ def test_unknown_kind_suggests_the_nearest(tmp_path):
         fingerprint(Sources(sources=(source("a.jsonl", kind="gsm8"),)), tmp_path)
 
 
+def test_plug_in(services, tmp_path, monkeypatch):
+    """An installed package brings a layout by its entry point, and cannot take the name of the house's own."""
+    (tmp_path / "plugged.py").write_text(
+        "from curation.sources.drafts import Draft\n"
+        "def read(row, source):\n"
+        "    return Draft(row['q'], {'kind': 'exact'}, [{'answer': row['a']}], source_id='x')\n"
+    )
+    info = tmp_path / "plugged-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: plugged\nVersion: 1\n")
+    (info / "entry_points.txt").write_text("[sluice.sources]\nriddles = plugged:read\ngsm8k = plugged:read\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    written(tmp_path / "a.jsonl", [{"q": "Why?", "a": "So."}])
+    _, rows, _ = run(services, tmp_path, source("a.jsonl", kind="riddles"))
+    assert [("Why?", "x")] == [(row["prompt"][0]["content"], row["source_id"]) for row in rows.rows(named=True)]
+    with pytest.raises(InputError, match="missing_field"):
+        run(services, tmp_path, source("a.jsonl", kind="gsm8k"))
+
+
 def test_folders_and_patterns(services, tmp_path):
     """A folder and a pattern give all their files in name order; other files in a folder are passed over."""
     (tmp_path / "data" / "more").mkdir(parents=True)
@@ -233,7 +253,9 @@ REAL = {
 
 @pytest.mark.parametrize("name", REAL)
 def test_real_files(services, real_data, name):
-    """Every row of the real files is accounted for."""
+    """Every row of the real files is accounted for, and the judge accepts every problem read."""
     kind, kept, reasons = REAL[name]
-    done, _, rejections = run(services, real_data / "rlvr", source(name, kind=kind))
+    done, rows, rejections = run(services, real_data / "rlvr", source(name, kind=kind))
     assert (kept, reasons) == (done.counts["kept"], dict(Counter(rejections["reason"])))
+    kinds = {parse(verifier, tests).kind for verifier, tests in rows.select("verifier", "tests").iter_rows()}
+    assert 1 == len(kinds)
