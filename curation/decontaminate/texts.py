@@ -14,7 +14,7 @@ _CUTS = {
     "fences": r"(?s)```.*?(?:```|\z)",
     "examples": r"(?ims)^\W*(?:examples?|sample (?:input|output|test|case)s?)\b[^\n]{0,20}$.*|^\s*>>> .*?$\n^.*?$",
     "asserts": r"(?m)^\s*assert\b.*$",
-    "constraints": r"(?ims)^\W*(?:constraints|time limit|memory limit)\b[^\n]{0,60}$.*",
+    "constraints": r"(?ims)^\W*constraints\b[^\n]{0,60}$.*|^\W*(?:time|memory) limit\b[^\n]*$",
 }
 _WORD = r"[\p{L}\p{N}]+|[+\-*/=<>^%]"
 _LEAST_WORDS = 3

@@ -245,6 +245,7 @@ def test_templates_are_counted_over_different_texts():
         ("Sort a list of names.\nassert f([2]) == [2]", "sort a list of names"),
         ("Sort a list of names.\n\nExample 1:\nInput: x\n\nConstraints:\n1 <= n", "sort a list of names"),
         ("Sort a list of names.\n>>> f([2])\n[2]\nAt once.", "sort a list of names at once"),
+        ("time limit per test: 1 second\nSort a list of names.", "sort a list of names"),
         ("```only code here```", "only code here"),
     ],
 )
