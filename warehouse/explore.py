@@ -29,6 +29,7 @@ FILE = "sluice.duckdb"
 """Name of the file with the views, in the folder of the warehouse."""
 
 _OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+_TEXT_ONLY = ("INTERVAL", "UNION", "BIT", "BIGNUM")
 _READING = {"SELECT", "EXPLAIN", "MULTI"}
 _DERIVED = ("pass_rate", "funnel", "suspects")
 _NO_TABLE = re.compile(r"Table with name (.+) does not exist")
@@ -78,9 +79,20 @@ def query(warehouse: Warehouse, sql: str) -> pl.DataFrame:
     with connected(warehouse) as connection:
         try:
             _refuse_writing(connection.extract_statements(sql))
-            return connection.sql(sql).pl()
+            return _frame(connection.sql(sql))
         except duckdb.Error as error:
             raise _usage_error(connection, error) from error
+
+
+def _frame(found: duckdb.DuckDBPyRelation) -> pl.DataFrame:
+    """Return a result as a frame: as text what polars has no type for, as whole numbers what sums give."""
+    columns = list(zip(found.columns, map(str, found.types), strict=True))
+    taken = [
+        f"#{place}::VARCHAR AS {identifier(name)}" if any(word in of for word in _TEXT_ONLY) else f"#{place}"
+        for place, (name, of) in enumerate(columns, start=1)
+    ]
+    shown = found.select(", ".join(taken)) if any("VARCHAR" in one for one in taken) else found
+    return shown.pl().with_columns(pl.col(name).cast(pl.Int128) for name, of in columns if of == "HUGEINT")
 
 
 @contextmanager

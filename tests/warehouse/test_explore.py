@@ -207,3 +207,25 @@ def test_dataset_named_like_a_book_stays_reachable(house: Warehouse, place: Call
 
     assert [(3,)] == explore.query(house, 'SELECT count(*) FROM "rollouts@latest"').rows()
     assert contract("rollout").names == explore.query(house, "FROM rollouts LIMIT 0").columns
+
+
+@pytest.mark.parametrize(
+    ("sql", "answer"),
+    [
+        ("SELECT sum(n) AS a FROM (VALUES (1), (2)) t(n)", 3),
+        ("SELECT INTERVAL 90 MINUTE AS a", "01:30:00"),
+        ("SELECT [INTERVAL 1 DAY] AS a", "[1 day]"),
+        ("SELECT 1 AS a, 2 AS a", 1),
+        ("SELECT union_value(x := 1) AS a", "1"),
+        ("SELECT '101'::BIT AS a", "101"),
+        ("SHOW ALL TABLES", "memory"),
+    ],
+)
+def test_every_type_has_an_answer(built: Warehouse, sql: str, answer: object) -> None:
+    """What polars has no type for comes as text, and sums of whole numbers are whole numbers."""
+    assert answer == explore.query(built, sql).row(0)[0]
+
+
+def test_plan_of_a_query_can_be_seen(built: Warehouse) -> None:
+    """EXPLAIN is a reading statement too."""
+    assert "PARQUET" in str(explore.query(built, "EXPLAIN SELECT problem_id FROM pass_rates WHERE c > 3").rows()).upper()
