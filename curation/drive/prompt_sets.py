@@ -58,11 +58,11 @@ def assemble(inputs: Mapping[str, pl.LazyFrame], placed: pl.LazyFrame) -> pl.Laz
     LazyFrame
         Rows of the ``prompt_set`` contract.
     """
-    whole = (
-        placed.select(_PLACED)
-        .join(inputs["rows"].select(PROBLEM.names), on="problem_id")
-        .join(tests_known(inputs), on="problem_id", how="left")
-        .join(flags(inputs), on="problem_id", how="left")
+    evidence = placed.select(_PLACED).join(tests_known(inputs), on="problem_id", how="left")
+    places = evidence.join(flags(inputs), on="problem_id", how="left").with_columns(
+        row_id=row_ids(),
+        flags=pl.col("flags").fill_null([]),
     )
-    named = whole.with_columns(row_id=row_ids(), flags=pl.col("flags").fill_null([]))
-    return named.select(PROMPT_SET.names)
+    # Kept in the rows' order so that the narrow side is held in memory, not the problems' texts.
+    whole = inputs["rows"].select(PROBLEM.names).join(places, on="problem_id", how="left", maintain_order="left")
+    return whole.filter(pl.col("row_id").is_not_null()).select(PROMPT_SET.names)

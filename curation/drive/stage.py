@@ -47,7 +47,7 @@ def _known(inputs: Inputs, measure: Measure, medium: Band, besides: Iterable[Mea
 
 def _placed(table: pl.LazyFrame, curriculum: str) -> pl.LazyFrame:
     place = ("phase", "order_index", "dup_index", "band")
-    return table.select("problem_id", *place, *MEASURED, curriculum=pl.lit(curriculum))
+    return table.select("problem_id", *place, *MEASURED[:5], curriculum=pl.lit(curriculum))
 
 
 def _drive(inputs: Inputs, settings: Drive | None) -> list[pl.LazyFrame]:
