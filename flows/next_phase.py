@@ -10,22 +10,31 @@ from prefect import flow
 from flows.build import Build
 from flows.prompt_set import finish, run_steps
 from flows.steps import next_phase_steps
-from schemas.recipe.load import load_recipe
+from schemas.recipe.load import load_checkpoint, load_recipe
 from warehouse.house import Warehouse
 
 __all__ = ["next_phase"]
 
 
 @flow(name="next-phase", flow_run_name="{recipe}", validate_parameters=False)
-def next_phase(recipe: str, warehouse: str = "sluice-warehouse", *, ref: str = "latest") -> dict[str, Any]:
+def next_phase(
+    recipe: str,
+    warehouse: str = "sluice-warehouse",
+    *,
+    checkpoint: str | None = None,
+    ref: str = "latest",
+) -> dict[str, Any]:
     """Publish DRIVE's next phase from the rollouts of the newest checkpoint.
 
     Parameters
     ----------
     recipe
-        Path of the recipe; the last policy under ``rollouts`` is the newest checkpoint.
+        Path of the recipe that the version was built from.
     warehouse
         Folder of the warehouse.
+    checkpoint
+        Path of a file with the section ``rollouts`` that samples the newest checkpoint; the recipe's own by default,
+        of which the last policy counts.
     ref
         Version to carry on.
 
@@ -34,8 +43,9 @@ def next_phase(recipe: str, warehouse: str = "sluice-warehouse", *, ref: str = "
     dict
         What became of it, as `flows.prompt_set.prompt_set` tells it.
     """
-    asked = load_recipe(Path(recipe))
+    asked, folder = load_recipe(Path(recipe)), Path(recipe).parent
+    if checkpoint is not None:
+        asked, folder = load_checkpoint(asked, Path(checkpoint)), Path(checkpoint).parent
     version = Warehouse.open(Path(warehouse)).version(asked.name, ref)
-    steps = next_phase_steps(asked, Path(recipe).parent, version)
-    build = Build(asked, Path(warehouse), tuple(steps), carries_on=True)
+    build = Build(asked, Path(warehouse), tuple(next_phase_steps(asked, folder, version)), carries_on=True)
     return finish(run_steps(build), recipe, publish=True)

@@ -7,13 +7,14 @@ import traceback
 
 import click
 
-from flows.cli import build, data, house, judge, versions
+from flows.cli import build, data, drive, house, judge, versions
 from flows.console import errors
 from schemas.errors import SluiceError
 
 __all__ = ["main", "sluice"]
 
 _INTERRUPTED = 130
+_UNEXPECTED = 1
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -25,7 +26,7 @@ def sluice(context: click.Context, *, debug: bool) -> None:
     context.obj = {"debug": debug}
 
 
-for module in (build, versions, data, judge, house):
+for module in (build, drive, versions, data, judge, house):
     for command in module.COMMANDS:
         sluice.add_command(command)
 
@@ -47,6 +48,10 @@ def _run(arguments: list[str]) -> int:
         return _fail(error.format_message(), "`sluice --help` lists the commands.", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted.", "run the same command again: finished work is kept.", _INTERRUPTED)
+    except Exception as error:
+        if debug:
+            raise
+        return _fail(f"unexpected {type(error).__name__}: {error}", "`sluice --debug ...` shows where.", _UNEXPECTED)
 
 
 def _fail(message: str, hint: str | None, exit_code: int) -> int:

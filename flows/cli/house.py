@@ -14,6 +14,7 @@ import click
 from curation.verify import ladder
 from flows.cli import options
 from flows.console import print_json, table
+from schemas.enums import Isolation
 from schemas.errors import SluiceError
 from warehouse.house import Warehouse
 
@@ -21,6 +22,11 @@ __all__ = ["COMMANDS"]
 
 _PACKAGES = ("polars", "duckdb", "pyarrow", "pyiceberg", "prefect", "great_expectations", "math-verify")
 _EXTRAS = {"datasets": "datasets", "pyspark": "spark", "transformers": "llm", "vllm": "vllm"}
+_RUNGS = {
+    Isolation.L1: "resource limits, fresh process",
+    Isolation.L2: "L1 + seccomp, Landlock, own identity when root",
+    Isolation.L3: "L2 + namespaces",
+}
 _TOOLS = ("java", "g++", "node", "bwrap")
 
 
@@ -38,10 +44,11 @@ def doctor(root: Path, *, machine: bool) -> None:
     ]
     report = ladder.detect()
     if machine:
-        print_json({"findings": findings, "isolation": report.to_json()})
+        print_json({"findings": findings, "reached": report.reached, "failures": dict(report.failures)})
         return
     table("Here", ("what", "found", ""), findings)
-    table("Isolation of judged code", ("rung", "state", "why"), report.rows())
+    rungs = ((rung, _RUNGS[rung], report.failures.get(rung, "holds")) for rung in Isolation)
+    table("Isolation of judged code", ("rung", "made of", "here"), rungs)
 
 
 def _installed(package: str) -> str:

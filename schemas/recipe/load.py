@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
 from schemas.errors import InputError, RecipeError
-from schemas.recipe.base import UNKNOWN_KEY
-from schemas.recipe.recipe import Recipe
+from schemas.recipe.base import UNKNOWN_KEY, Section
+from schemas.recipe.recipe import Checkpoint, Recipe
 
-__all__ = ["load_recipe", "parse_recipe"]
+__all__ = ["load_checkpoint", "load_recipe", "parse_recipe"]
+
+S = TypeVar("S", bound=Section)
 
 _HINT = "`sluice schema recipe` prints every key with its meaning."
 
@@ -28,17 +30,36 @@ def load_recipe(path: Path) -> Recipe:
     RecipeError
         If it is not valid; all faults are listed, each as ``file:line: key: what is wrong``.
     """
+    return parse_recipe(_text(path), str(path))
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(f"recipe {str(path)!r} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise InputError(f"recipe {str(path)!r} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
-    return parse_recipe(text, str(path))
+
+
+def load_checkpoint(recipe: Recipe, path: Path) -> Recipe:
+    """Return a recipe with its ``rollouts`` replaced by those of a file that holds this one section.
+
+    Raises
+    ------
+    InputError, RecipeError
+        As `load_recipe`.
+    """
+    found = _parsed(_text(path), str(path), Checkpoint)
+    return recipe.model_copy(update={"rollouts": found.rollouts})
 
 
 def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     """Check the text of a recipe; ``name`` stands in error messages."""
+    return _parsed(text, name, Recipe)
+
+
+def _parsed(text: str, name: str, model: type[S]) -> S:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         data = yaml.safe_load(text)
@@ -51,7 +72,7 @@ def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     if repeated := list(_repeated_keys(root)):
         raise RecipeError(f"{name}:{line}: {key}: given twice; keep one." for key, line in repeated)
     try:
-        return Recipe.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         raise RecipeError(_faults(error, root, name), hint=_HINT) from error
 

@@ -18,7 +18,14 @@ from schemas.recipe.rollouts import Rollouts
 from schemas.recipe.sources import Limits, Source, Sources
 from schemas.recipe.verify import Verify
 
-__all__ = ["Recipe"]
+__all__ = ["Checkpoint", "Recipe"]
+
+
+class Checkpoint(Section):
+    """The newest checkpoint of a policy in training, and how to sample it."""
+
+    rollouts: Rollouts
+    """Policies and settings; the last policy is the newest checkpoint."""
 
 
 class Recipe(Section):

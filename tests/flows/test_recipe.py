@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import InputError, RecipeError
-from schemas.recipe.load import load_recipe, parse_recipe
+from schemas.recipe.load import load_checkpoint, load_recipe, parse_recipe
 
 _ROOT = Path(__file__).resolve().parents[2]
+_SHIPPED = _ROOT / "recipes"
 _SOUND = """
 name: sound
 sources:
@@ -19,10 +20,16 @@ rollouts:
 """
 
 
-@pytest.mark.parametrize("path", sorted((_ROOT / "recipes").rglob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*_SHIPPED.glob("*.yaml"), *_SHIPPED.glob("bands/*.yaml")], ids=lambda path: path.stem)
 def test_every_recipe_shipped_is_valid(path: Path) -> None:
     """The recipes of the house read without a fault."""
     assert load_recipe(path).name
+
+
+@pytest.mark.parametrize("path", _SHIPPED.glob("checkpoints/*.yaml"), ids=lambda path: path.stem)
+def test_every_checkpoint_shipped_is_valid(path: Path) -> None:
+    """A file with rollouts alone replaces those of a recipe."""
+    assert load_checkpoint(parse_recipe(_SOUND), path).rollouts != parse_recipe(_SOUND).rollouts
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,184 @@
+"""Full disks, read-only folders, corrupt catalogs, missing files, moved folders: a clear error, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from schemas.contracts import contract
+from schemas.errors import MissingExtra, WarehouseError
+from schemas.tables import TableRef
+from warehouse.catalog import DATASETS
+from warehouse.house import Warehouse
+from warehouse.publish import Published
+
+Place = Callable[..., TableRef]
+Release = Callable[..., Published]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 6 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def _fill(path: Path, leaving: int) -> None:
+    free = os.statvfs(path.parent)
+    with path.open("ab", buffering=0) as file, suppress(OSError):
+        file.write(bytes(max(0, free.f_bavail * free.f_bsize - leaving)))
+
+
+def _noise(count: int) -> str:
+    return np.random.default_rng(count).bytes(count // 2).hex()
+
+
+def test_a_full_disk_is_said_and_nothing_is_lost(
+    small_disk: Path, put_table: Callable, problem_frame: Callable, outcome: type
+) -> None:
+    """Publishing onto a full disk fails with a hint, leaves no half file, and succeeds once there is room."""
+    house = Warehouse.open(small_disk / "house")
+
+    def publish(rows: TableRef, run_id: str) -> Published:
+        return house.publish("sums", "problem", rows, run_id=run_id, audit=lambda *_: outcome())
+
+    publish(put_table(house.workspace, problem_frame(range(3)), contract("problem")), "r1")
+    big = put_table(house.workspace, problem_frame(range(3), meta=f'"{_noise(2_000_000)}"'), contract("problem"))
+    filler = small_disk / "filler"
+    _fill(filler, leaving=300_000)
+    with pytest.raises(WarehouseError, match="free some space and run again"):
+        publish(big, "r2")
+    _fill(filler, leaving=0)
+    with pytest.raises(WarehouseError, match="free some space and run again"):
+        house.upsert_run({"run_id": "r2"})
+    data = small_disk / "house" / "tables" / "datasets" / "sums" / "data"
+    assert house.files("sums") == sorted(path for path in data.rglob("*") if path.is_file())
+    assert 3 == house.scan("sums").collect().height
+    filler.unlink()
+    assert "1.1.0" == publish(big, "r2").version.version
+
+
+def test_a_read_only_disk_is_said_and_read(
+    small_disk: Path, put_table: Callable, problem_frame: Callable, outcome: type
+) -> None:
+    """A folder that cannot be written is read as ever, and refuses to be written with a hint."""
+    house = Warehouse.open(small_disk / "house")
+    rows = [put_table(house.workspace, problem_frame(range(n)), contract("problem")) for n in (2, 3)]
+    house.publish("sums", "problem", rows[0], run_id="r1", audit=lambda *_: outcome())
+    house.catalog.backend.close()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    assert 2 == Warehouse.open(house.root, read_only=True).scan("sums").collect().height
+    for write in (
+        lambda: house.publish("sums", "problem", rows[1], run_id="r2", audit=lambda *_: outcome()),
+        lambda: house.append("rejections", problem_frame([]).lazy(), "r2"),
+        lambda: Warehouse.open(house.root),
+    ):
+        with pytest.raises(WarehouseError, match="cannot be written: check its permissions"):
+            write()
+
+
+def test_a_corrupt_catalog_is_named(house: Warehouse, place: Place, release: Release) -> None:
+    """A catalog file full of noise is told from an empty one, and the tables stay."""
+    release(place(range(2)), "r1")
+    (path,) = house.files("sums")
+    (house.root / "catalog.db").write_bytes(b"not a catalog at all" * 500)
+    for read_only in (True, False):
+        with pytest.raises(WarehouseError, match=r"catalog\.db is corrupt: put it back from a backup"):
+            Warehouse.open(house.root, read_only=read_only)
+    assert path.exists()
+
+
+def test_a_missing_catalog_is_not_replaced_by_an_empty_one(house: Warehouse, place: Place, release: Release) -> None:
+    """Where tables lie, a catalog that is gone is an error; nothing is begun over them."""
+    release(place(range(2)), "r1")
+    saved = house.root / "catalog.db"
+    saved.rename(house.root / "backup.db")
+    with pytest.raises(WarehouseError, match="is missing, though 1 tables lie beside it"):
+        Warehouse.open(house.root)
+    (house.root / "backup.db").rename(saved)
+    assert 2 == Warehouse.open(house.root).scan("sums").collect().height
+
+
+def test_a_folder_without_a_warehouse_is_not_read(tmp_path: Path) -> None:
+    """Opening nothing for reading makes nothing."""
+    with pytest.raises(WarehouseError, match="check the folder's name"):
+        Warehouse.open(tmp_path / "nothing", read_only=True)
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("damage", ["gone", "garbled"])
+def test_missing_or_garbled_metadata_is_named(house: Warehouse, place: Place, release: Release, damage: str) -> None:
+    """A table whose metadata file is gone or is no metadata is an error of the warehouse, not a traceback."""
+    release(place(range(2)), "r1")
+    path = Path(house.catalog.find(DATASETS, "sums").metadata_location)
+    content = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(b'{"format-version": 2}')
+    with pytest.raises(WarehouseError, match="cannot read the versions in"):
+        house.versions("sums")
+    path.write_bytes(content)
+    assert ["1.0.0"] == [version.version for version in house.versions("sums")]
+
+
+@pytest.mark.parametrize("move", [shutil.move, shutil.copytree], ids=["moved", "copied"])
+def test_a_warehouse_elsewhere_than_it_was_made_is_refused(
+    house: Warehouse, place: Place, release: Release, move: Callable[[Path, Path], object]
+) -> None:
+    """A copy must not write into the original's tables, nor a moved one into nothing; the way out is told."""
+    release(place(range(2)), "r1")
+    elsewhere = house.root.parent / "elsewhere"
+    move(house.root, elsewhere)
+    with pytest.raises(WarehouseError, match="Iceberg keeps absolute paths"):
+        Warehouse.open(elsewhere).scan("sums")
+
+
+def test_a_moved_warehouse_works_through_a_link_at_its_old_place(
+    house: Warehouse, place: Place, release: Release
+) -> None:
+    """The way out that the error names does work."""
+    release(place(range(2)), "r1")
+    elsewhere = house.root.parent / "elsewhere"
+    shutil.move(house.root, elsewhere)
+    house.root.symlink_to(elsewhere, target_is_directory=True)
+    moved = Warehouse.open(elsewhere)
+    assert 2 == moved.scan("sums").collect().height
+    rows = place(range(3))
+    assert "1.1.0" == release(rows, "r2").version.version
+
+
+def test_a_catalog_elsewhere_is_used_by_uri(
+    tmp_path: Path, put_table: Callable, problem_frame: Callable, outcome: type
+) -> None:
+    """The catalog may be any database that the URI names."""
+    uri = f"sqlite:///{tmp_path}/elsewhere.db"
+    house = Warehouse.open(tmp_path / "house", uri=uri)
+    rows = put_table(house.workspace, problem_frame(range(2)), contract("problem"))
+    house.publish("sums", "problem", rows, run_id="r1", audit=lambda *_: outcome())
+    assert not (house.root / "catalog.db").exists()
+    assert 2 == Warehouse.open(house.root, uri=uri).scan("sums").collect().height
+
+
+@pytest.mark.parametrize(
+    "uri", ["postgresql+psycopg2://me:secret@127.0.0.1:1/none", "nonsense secret", "http://me:secret@127.0.0.1:1"]
+)
+def test_a_catalog_out_of_reach_is_said_without_its_password(tmp_path: Path, uri: str) -> None:
+    """Neither a missing driver, nor a refused connection, nor nonsense is a traceback or tells a secret."""
+    with pytest.raises((WarehouseError, MissingExtra)) as failure:
+        Warehouse.open(tmp_path / "other", uri=uri)
+    assert "secret" not in str(failure.value)
