@@ -24,7 +24,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from curation.decontaminate import DECONTAMINATE
+from curation.decontaminate import DECONTAMINATE, removed_by_rule
 from curation.decontaminate.grams import gram_index, grams
 from curation.decontaminate.texts import shipped_words
 from curation.sources.resolve import fingerprint
@@ -154,8 +154,7 @@ def own_rules(bench: Bench) -> Iterator[list[str]]:
             bench.check({}, dropped)
         if exact and dropped.get("contaminated_exact", 0) < exact:
             bench.check(f">= {exact} exact", dropped)
-        told = bench.hits(run).filter(~pl.col("drops")).group_by("rule").agg(pl.col("problem_id").n_unique())
-        others = dict(told.iter_rows())
+        others = dict(removed_by_rule(bench.hits(run).lazy()).select("rule", "problems").iter_rows())
         reasons = [str(dropped.get(f"contaminated_{rule}", 0)) for rule in ("exact", "containment", "short")]
         yield [train, test, str(rows.rows), *reasons, *(str(others.get(r, 0)) for r in ("any_8_gram", "any_13_gram"))]
 

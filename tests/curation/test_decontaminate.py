@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.decontaminate import DECONTAMINATE
+from curation.decontaminate import DECONTAMINATE, removed_by_rule
 from curation.decontaminate.grams import gram_index, grams
 from curation.decontaminate.stage import decontaminate
 from curation.decontaminate.texts import plain_words, prepared, template_lines
@@ -161,6 +161,21 @@ def test_reported_rules_never_drop(services):
     items = [f"{shared} {' '.join(f'right{chr(97 + i)}' for i in range(20))}"]
     reasons, hits = found(services, train, items, report=("any_8_gram", "any_13_gram", "fuzz_95"))
     assert ({}, [("any_8_gram", False)]) == (reasons, hits.select("rule", "drops").rows())
+
+
+def test_summary_of_rules(services):
+    """Per rule: problems found, those that no dropping rule finds besides it, and the benchmarks."""
+    sibling = ITEM.replace("12 hens", "40 hens")
+    _, hits = found(services, [ITEM, f"{RAW} {ITEM}", sibling], [ITEM], report=("any_8_gram",))
+    summary = removed_by_rule(hits.lazy())
+    expected = [
+        ("containment", True, 2, 1),
+        ("exact", True, 1, 0),
+        ("any_8_gram", False, 3, 1),
+        ("other_numbers", False, 1, 1),
+    ]
+    assert expected == summary.select("rule", "drops", "problems", "alone").rows()
+    assert [{"benchmark": "bench", "problems": 2}] == summary["benchmarks"][0].to_list()
 
 
 def test_fuzz_finds_near_equals(services):

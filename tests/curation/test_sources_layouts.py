@@ -127,6 +127,18 @@ def test_mbpp():
     assert row["prompt"][0]["content"].endswith("tests:\n\n" + "\n".join(MBPP["test_list"]))
 
 
+def test_mbpp_sanitized():
+    """The sanitized edition names its text prompt and its setup imports."""
+    raw = {
+        "prompt": "Double it.",
+        "code": MBPP["code"],
+        "test_imports": ["import math"],
+        "test_list": MBPP["test_list"],
+    }
+    row = row_of("mbpp", raw)
+    assert {"code": "import math\nassert double(1) == 2"} == row["tests"][0]
+
+
 def test_mbpp_settings():
     """Asserts can be hidden, and challenge tests added; the shown text changes, the hidden tests do not show."""
     row = row_of("mbpp", MBPP, show_tests=False, challenge_tests=True)

@@ -39,7 +39,8 @@ def mbpp(row: Mapping[str, Any], source: Source) -> Draft:
     """Read MBPP: a sentence and the asserts that its authors show with it (Austin et al. 2021, arXiv 2108.07732)."""
     shown = as_texts(listed(row.get("test_list"), "test_list"), "test_list")
     challenge = as_texts(row.get("challenge_test_list"), "challenge_test_list") if source.challenge_tests else []
-    code, setup = text(row, "code"), (row.get("test_setup_code") or "").strip()
+    imports = "\n".join(as_texts(row.get("test_imports"), "test_imports"))
+    code, setup = text(row, "code"), (row.get("test_setup_code") or imports).strip()
     task = text(row, "text" if "text" in row else "prompt").strip()
     entry_point = called_name([*shown, *challenge], code)
     if shown and entry_point is None:
