@@ -20,7 +20,7 @@ from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 from pyiceberg.table.refs import MAIN_BRANCH
-from pyiceberg.table.update import AssertRefSnapshotId
+from pyiceberg.table.update import AssertRefSnapshotId, RemoveSnapshotsUpdate
 
 from schemas import records
 from schemas.contracts import Contract
@@ -36,6 +36,7 @@ __all__ = ["SHELF", "Book", "Entry", "append", "book_called", "book_lock", "file
 
 _SMALL_BYTES = 8 << 20
 _SMALL_FILES = 16
+_SNAPSHOTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,8 @@ def _commit(table: Table, folded: list[DataFile], written: list[Path]) -> None:
         for path in written:
             change.append_data_file(parquet_file_to_data_file(table.io, table.metadata, str(path)))
         change.commit()
+        if past := [snapshot.snapshot_id for snapshot in table.metadata.snapshots[:-_SNAPSHOTS]]:
+            apply(transaction, (RemoveSnapshotsUpdate(snapshot_ids=past),))
 
 
 def _one(connection: duckdb.DuckDBPyConnection, query: str) -> tuple[int, ...]:

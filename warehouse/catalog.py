@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import duckdb
+import polars as pl
 import pyarrow as pa
-from pydantic import ValidationError
+import pydantic
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import (
     CommitFailedException,
     NoSuchTableError,
     RESTError,
     TableAlreadyExistsError,
+    ValidationError,
 )
 from pyiceberg.table import Table
 from pyiceberg.table.update import TableRequirement, TableUpdate, UpdatesAndRequirements, UpdateTableMetadata
@@ -48,6 +50,19 @@ _PROPERTIES = {
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
 }
+_FAULTS = (
+    OSError,
+    sqlite3.Error,
+    SQLAlchemyError,
+    RESTError,
+    duckdb.Error,
+    pa.ArrowException,
+    pl.exceptions.PolarsError,
+    pydantic.ValidationError,
+    ValidationError,
+    NoSuchTableError,
+    CommitFailedException,
+)
 T = TypeVar("T")
 
 
@@ -150,14 +165,21 @@ class Catalog:
             table = self.backend.load_table((namespace, name))
         except NoSuchTableError:
             return None
+        except FileNotFoundError as error:
+            if str(self.root / "tables") in str(error):
+                raise
+            raise self._moved(f"{namespace}.{name}", "another folder, which is gone") from error
         home = Path(table.metadata.location)
         if not home.resolve().is_relative_to(self.root.resolve()):
-            raise WarehouseError(
-                f"table {namespace}.{name} was written to {home}, and this warehouse is {self.root}.",
-                hint="Iceberg keeps absolute paths: open the warehouse at the folder where it was made, or let a "
-                "symbolic link there lead here; to hand data on, use a release folder, which may lie anywhere.",
-            )
+            raise self._moved(f"{namespace}.{name}", str(home))
         return table
+
+    def _moved(self, table: str, home: str) -> WarehouseError:
+        return WarehouseError(
+            f"table {table} was written to {home}, and this warehouse is {self.root}.",
+            hint="Iceberg keeps absolute paths: open the warehouse at the folder where it was made, or let a "
+            "symbolic link there lead here; to hand data on, use a release folder, which may lie anywhere.",
+        )
 
     def make(self, namespace: str, name: str, contract: Contract) -> Table:
         """Return a table, made with the contract's schema if there is none yet.
@@ -199,9 +221,7 @@ class Catalog:
         """Turn whatever the file system, the catalog or a file throws during ``action`` into a `WarehouseError`."""
         try:
             yield
-        except (OSError, sqlite3.Error, SQLAlchemyError, RESTError, duckdb.Error, pa.ArrowException) as error:
-            raise self._fault(action, error) from error
-        except (ValidationError, NoSuchTableError, CommitFailedException) as error:
+        except _FAULTS as error:
             raise self._fault(action, error) from error
         except ModuleNotFoundError as error:
             raise MissingExtra(error.name or "a database driver", "postgres") from error
@@ -216,6 +236,8 @@ class Catalog:
             hint = "the folder cannot be written: check its permissions, or open the warehouse read-only."
         elif "not a database" in low or "malformed" in low:
             hint = f"{self.label} is corrupt: put it back from a backup; the tables beside it are untouched."
+        elif isinstance(error, pa.ArrowException):
+            hint = "the rows do not keep what their contract promises: correct them and run again."
         elif isinstance(error, FileNotFoundError):
             hint = "a file that the catalog names is gone: put it back from a backup, or roll back to another version."
         else:

@@ -163,7 +163,8 @@ def compare(before: Side, after: Side, *, volatile: Collection[str] = (), spill:
     with duck(spill) as connection:
         view(connection, "before", before.paths, before.columns)
         view(connection, "after", after.paths, after.columns)
-        counts = (_joined if comparable else _replaced)(connection, after.key, values)
+        hashes = [_hash(after.columns.field(name)) for name in values]
+        counts = (_joined if comparable else _replaced)(connection, after.key, hashes)
     added, removed, changed, unchanged, *by_column = counts
     new = tuple(name for name in after.columns.names if name not in shared)
     gone = tuple(name for name in before.columns.names if name not in shared)
@@ -184,11 +185,16 @@ def compare(before: Side, after: Side, *, volatile: Collection[str] = (), spill:
     )
 
 
-def _joined(connection: duckdb.DuckDBPyConnection, key: Sequence[str], values: Sequence[str]) -> list[int]:
+def _hash(field: pa.Field) -> str:
+    """Return the SQL hash of a column; DuckDB's own takes a list that is null for an empty one."""
+    return f'hash(to_json("{field.name}")::VARCHAR)' if pa.types.is_nested(field.type) else f'hash("{field.name}")'
+
+
+def _joined(connection: duckdb.DuckDBPyConnection, key: Sequence[str], hashes: Sequence[str]) -> list[int]:
     """Count by joining keys and 64-bit hashes of values, so that the join stays small however wide the rows are."""
-    hashes = "".join(f', hash("{name}") AS "h{number}"' for number, name in enumerate(values))
-    rows = f"SELECT {quoted(key)}, true AS here{hashes}"
-    differ = [f'(b.here AND a.here AND b."h{number}" <> a."h{number}")' for number in range(len(values))]
+    hashed = "".join(f', {value} AS "h{number}"' for number, value in enumerate(hashes))
+    rows = f"SELECT {quoted(key)}, true AS here{hashed}"
+    differ = [f'(b.here AND a.here AND b."h{number}" <> a."h{number}")' for number in range(len(hashes))]
     any_differ = " OR ".join(differ) or "false"
     row = connection.execute(
         f"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -130,6 +130,7 @@ class PartWriter:
 
     def _discard(self) -> None:
         if self._writer is not None:
-            self._handle.close()
+            with suppress(OSError):
+                self._handle.close()
         for path in self.paths:
             path.unlink(missing_ok=True)

@@ -252,8 +252,9 @@ def _branched(job: Publication, paths: list[Path]) -> Snapshot:
         change = transaction.update_snapshot(job.identity | {"sluice.run-id": job.run_id}, job.branch).overwrite()
         for old in table.scan(snapshot_id=head).plan_files():
             change.delete_data_file(old.file)
+        staged = transaction.table_metadata
         for path in paths:
-            change.append_data_file(parquet_file_to_data_file(table.io, transaction.table_metadata, str(path)))
+            change.append_data_file(parquet_file_to_data_file(table.io, staged, str(path)))
         change.commit()
         apply(transaction, (SetCurrentSchemaUpdate(schema_id=metadata.current_schema_id), *_forgiven(job, table)))
     return job.table().metadata.snapshot_by_name(job.branch)  # type: ignore[return-value]

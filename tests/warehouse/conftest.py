@@ -89,13 +89,13 @@ def rates(workspace: Workspace) -> Callable[..., TableRef]:
     return lambda numbers, **counts: put(workspace, pass_rates(numbers, **counts), contract("pass_rate"))
 
 
-@pytest.fixture
-def put_table(workspace: Workspace) -> Callable[..., TableRef]:
-    """Write any frame as a table of the workspace, or of another one."""
-    return lambda frame, of, where=workspace: put(where, frame, of)
+@pytest.fixture(scope="session")
+def put_table() -> Callable[[Workspace, pl.DataFrame, Contract], TableRef]:
+    """Write any frame as a table of any workspace."""
+    return put
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def problem_frame() -> Callable[..., pl.DataFrame]:
     """Make problems named by number."""
     return problems
@@ -113,7 +113,7 @@ def release(house: Warehouse) -> Callable[..., Published]:
     return publish
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def outcome() -> type[Outcome]:
     """What an audit says; passes unless told otherwise."""
     return Outcome

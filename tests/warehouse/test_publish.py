@@ -98,7 +98,7 @@ def test_rows_given_in_any_order_are_stored_byte_for_byte_alike(
     stored = []
     for seed in range(3):
         house = Warehouse.open(tmp_path / str(seed))
-        rows = put_table(frame.sample(fraction=1, shuffle=True, seed=seed), contract("problem"), house.workspace)
+        rows = put_table(house.workspace, frame.sample(fraction=1, shuffle=True, seed=seed), contract("problem"))
         house.publish("sums", "problem", rows, run_id="r1", audit=lambda _paths, _contract: outcome())
         stored.append([path.read_bytes() for path in house.files("sums")])
     assert stored[0] == stored[1] == stored[2]
@@ -166,7 +166,7 @@ def test_a_diverged_main_is_rebased_and_audited_again(
     assert 5 == len(_ids(house, "1.1.0"))
 
 
-def test_endless_divergence_is_a_conflict(house: Warehouse, place: Place, release: Release, outcome: type) -> None:
+def test_endless_divergence_is_a_conflict(place: Place, release: Release, outcome: type) -> None:
     """A run that others overtake again and again gives up, keeps its rows, and can be repeated."""
     rows = place(range(100, 103))
     others = iter(range(1, 50))
@@ -181,7 +181,7 @@ def test_endless_divergence_is_a_conflict(house: Warehouse, place: Place, releas
     assert "1.5.0" == release(rows, "r1").version.version
 
 
-def test_bump_follows_from_the_records(
+def test_bump_follows_from_the_records(  # noqa: PLR0913, PLR0917 - fixtures
     house: Warehouse, place: Place, release: Release, problem_frame: Callable, put_table: Callable,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -192,13 +192,15 @@ def test_bump_follows_from_the_records(
 
     def changed(run_id: str, of: Contract, frame: pl.DataFrame) -> Published:
         monkeypatch.setitem(contracts_module._REGISTRY, "problem", of)
-        return release(put_table(frame, of), run_id)
+        return release(put_table(house.workspace, frame, of), run_id)
 
     frame = problem_frame(range(3), meta='{"a":1}')
     patched = changed("r3", replace(problem, version="1.0.1"), frame)
     assert ("1.1.1", Bump.PATCH, 3) == (patched.version.version, patched.version.bump, patched.diff.unchanged)
     assert "2.0.0" == changed("r4", replace(problem, version="2.0.0"), frame).version.version
-    wider = replace(problem, version="2.1.0", columns=(*problem.columns, Column("hint", pa.string(), "Help.", True)))
+    wider = replace(
+        problem, version="2.1.0", columns=(*problem.columns, Column("hint", pa.string(), "Help.", nullable=True))
+    )
     widened = changed("r5", wider, frame.with_columns(hint=pl.lit("try")))
     assert ("3.0.0", ("hint",)) == (widened.version.version, widened.diff.new_columns)
     narrow = replace(wider, columns=tuple(column for column in wider.columns if column.name != "tags"))
@@ -208,16 +210,16 @@ def test_bump_follows_from_the_records(
     assert "tags" not in house.catalog.find(DATASETS, "sums").scan().to_arrow().column_names
 
 
-def test_a_new_shape_that_fails_its_audit_does_not_show(
+def test_a_new_shape_that_fails_its_audit_does_not_show(  # noqa: PLR0913, PLR0917 - fixtures
     house: Warehouse, place: Place, release: Release, problem_frame: Callable, put_table: Callable, outcome: type,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Readers of main see the old columns until the new shape is published."""
     release(place(range(3)), "r1")
     problem = contract("problem")
-    wider = replace(problem, columns=(*problem.columns, Column("hint", pa.string(), "Help.", True)))
+    wider = replace(problem, columns=(*problem.columns, Column("hint", pa.string(), "Help.", nullable=True)))
     monkeypatch.setitem(contracts_module._REGISTRY, "problem", wider)
-    rows = put_table(problem_frame(range(3)).with_columns(hint=pl.lit(None, pl.String)), wider)
+    rows = put_table(house.workspace, problem_frame(range(3)).with_columns(hint=pl.lit(None, pl.String)), wider)
     with pytest.raises(GateFailed):
         release(rows, "r2", lambda _paths, _contract: outcome(success=False))
     assert problem.names == house.catalog.find(DATASETS, "sums").scan().to_arrow().column_names
