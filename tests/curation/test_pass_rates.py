@@ -155,6 +155,20 @@ def test_the_stage_on_another_engine_has_the_same_hash(workspace, tmp_path):
     assert 6 == elsewhere.tables["pass_rates"].rows
 
 
+def test_spark_has_the_same_hash(spark, workspace, tmp_path):
+    """Counting on PySpark executors gives the content hash of counting here."""
+    made = problems(range(6))
+    rows = [rollout(name, i, correct=[True, False, None][i % 3]) for name in made["problem_id"] for i in range(5)]
+    refs = {
+        "rows": stored(workspace, "in/rows", made, PROBLEM),
+        "rollouts": stored(workspace, "in/rollouts", rollouts(rows).collect(), contract("rollout")),
+    }
+    local = run_stage(STAGE, refs, None, Services(workspace))
+    (workspace.root / "work").rename(tmp_path / "first")
+    executed = run_stage(STAGE, refs, None, Services(workspace, engine=spark))
+    assert (False, local.tables["pass_rates"]) == (executed.cached, executed.tables["pass_rates"])
+
+
 def test_the_stage_is_incremental(services):
     """Given what was counted, the stage adds only new rollouts and gives the counts of all."""
     name = problem(1)["problem_id"]
