@@ -189,7 +189,7 @@ def _grade(slot: Slot, pairs: list[list[str]], settings: Verify) -> tuple[list[S
         left = pairs[len(statuses) :]
         (end,) = slot.run([Child("grader", {"pairs": left}, limits, {"channel": 1 << 20})])
         cpu += end.cpu_s
-        reports = [json.loads(body) for body in split(end.output["channel"])[0]]
+        reports = [json.loads(body) for body in split(end.output["channel"])]
         statuses += [Status.AC if report["same"] else Status.WA for report in reports]
         if not reports:
             statuses.append(death(end, limits)[0])

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 import secrets
 import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from curation.verify.comparators import same_value
-from curation.verify.inside.frames import ProtocolError, split
+from curation.verify.inside.frames import Frames, ProtocolError, split
 from curation.verify.inside.lockdown import Limits
-from curation.verify.inside.values import decode
+from curation.verify.inside.values import decode, encode
 from curation.verify.judgement import Judgement, verdict
 from curation.verify.problems import Problem
 from curation.verify.slots import Child, Exit, Slot
+from curation.verify.suites import LiteralCall, translate
 from schemas.enums import Isolation, Status
 from schemas.recipe.verify import Verify
 
 __all__ = ["death", "judge_asserts", "judge_calls", "limits_of"]
 
+_SAID = ("CE", "RE", "MLE", "OLE")
 _KILLED = {"cpu": Status.TLE, "wall": Status.ILE, "memory": Status.MLE}
 
 
@@ -44,86 +49,136 @@ def death(end: Exit, limits: Limits) -> tuple[Status, str]:
     return Status.RE, f"ended by signal {-code}" if code < 0 else f"left with exit status {code}"
 
 
+@dataclass
+class _Call:
+    """A call to make, and whether its result will do."""
+
+    args: Any
+    kwargs: Any
+    holds: Callable[[Any], bool]
+
+
 def judge_calls(slot: Slot, problem: Problem, program: str, settings: Verify, isolation: Isolation) -> Judgement:
     """Make the recorded calls in the sandbox, and compare what comes back here."""
-    limits = limits_of(problem, settings)
-    nonce = secrets.token_hex(8)
     spec = problem.spec
+    mode = spec.get("compare", "json")
+    options = {name: float(spec.get(name, 0.0)) for name in ("rel_tol", "abs_tol")}
+    calls = [
+        _Call(encode(c["args"]), encode(c.get("kwargs", {})), partial(same_value, mode, c["expected"], **options))
+        for c in problem.tests
+    ]
+    target = spec.get("candidate") or spec["entry_point"]
+    if settings.state == "program":
+        results = _make_calls(slot, problem, program, settings, target, calls)
+        return verdict(results.finished(), isolation, results.detail, results.end.cpu_s, results.end.wall_s)
+    each = [_make_calls(slot, problem, program, settings, target, [call]) for call in calls]
+    statuses = [status for results in each for status in results.finished()]
+    detail = next((results.detail for results in each if results.detail), "")
+    return verdict(statuses, isolation, detail, sum(r.end.cpu_s for r in each), sum(r.end.wall_s for r in each))
+
+
+def _make_calls(
+    slot: Slot,
+    problem: Problem,
+    program: str,
+    settings: Verify,
+    target: str,
+    calls: Sequence[_Call],
+    *,
+    all_or_none: bool = False,
+) -> _Results:
+    limits = limits_of(problem, settings)
+    results = _Results(calls, limits, stop_early=all_or_none or settings.stop == "failure")
     payload = {
         "program": program,
-        "prelude": spec.get("prelude", ""),
-        "candidate": spec.get("candidate") or spec["entry_point"],
-        "calls": [[case["args"], case.get("kwargs", {})] for case in problem.tests],
-        "nonce": nonce,
+        "prelude": problem.spec.get("prelude", ""),
+        "candidate": target,
+        "calls": [[call.args, call.kwargs] for call in calls],
+        "nonce": results.nonce,
     }
     cap = int(settings.output_mb * (1 << 20))
-    (end,) = slot.run([Child("calls", payload, limits, {"channel": cap})])
-    statuses, detail = _compare_calls(end, problem, nonce, limits)
-    return verdict(statuses, isolation, detail, end.cpu_s, end.wall_s)
+    (results.end,) = slot.run([Child("calls", payload, limits, {"channel": cap})], results.read)
+    results.read(results.end.output)
+    return results
 
 
-def _compare_calls(end: Exit, problem: Problem, nonce: str, limits: Limits) -> tuple[list[Status], str]:
-    """Return a status per test from the frames the candidate wrote, which may hold anything."""
-    frames, _ = split(end.output["channel"])
-    spec = problem.spec
-    options = {name: float(spec.get(name, 0.0)) for name in ("rel_tol", "abs_tol")}
-    statuses: list[Status] = []
-    detail = ""
-    for index, case in enumerate(problem.tests):
-        status, reason = _read_result(frames[index], nonce, index) if index < len(frames) else (None, "")
-        if isinstance(status, _Value):
-            same = same_value(spec.get("compare", "json"), case["expected"], status.value, **options)
-            status = Status.AC if same else Status.WA
-            reason = "" if same else f"test {index}: another value than expected"
-        if status is None:
-            break
-        statuses.append(status)
-        detail = detail or reason
-        if reason.startswith("load:") or reason.startswith("protocol:"):
-            break
-    if len(statuses) < len(problem.tests):
-        broken = statuses and detail.startswith(("load:", "protocol:"))
-        status, reason = (statuses[-1], detail) if broken else death(end, limits)
-        detail = detail or reason
-        statuses += [status] * (len(problem.tests) - len(statuses))
-    return statuses, detail
+class _Results:
+    """What a candidate writes about its calls, read strictly, for it may be anything."""
 
+    end: Exit
 
-class _Value:
-    def __init__(self, value: Any) -> None:
-        self.value = value
+    def __init__(self, calls: Sequence[_Call], limits: Limits, *, stop_early: bool) -> None:
+        self.calls, self.limits, self.stop_early = calls, limits, stop_early
+        self.nonce = secrets.token_hex(8)
+        self.statuses: list[Status] = []
+        self.detail = ""
+        self.broken = False
+        self._frames = Frames()
 
+    def read(self, output: Mapping[str, bytes | bytearray]) -> bool:
+        """Judge the results that have arrived; tell whether the rest does not matter."""
+        for body in self._frames.read(output["channel"]):
+            if self.broken or len(self.statuses) == len(self.calls):
+                break
+            index = len(self.statuses)
+            status, reason = self._judge(body, index)
+            self.statuses.append(status)
+            self.detail = self.detail or reason
+        failed = any(status is not Status.AC for status in self.statuses)
+        return self.broken or len(self.statuses) == len(self.calls) or (self.stop_early and failed)
 
-def _read_result(body: bytes, nonce: str, index: int) -> tuple[Status | _Value, str]:
-    try:
-        message = decode(body)
-    except ProtocolError as error:
-        return Status.RE, f"protocol: {error}"
-    if not isinstance(message, dict):
-        return Status.RE, "protocol: not an object"
-    if index == 0 and message.get("load") in ("CE", "RE", "MLE"):
-        return Status(message["load"]), f"load: {str(message.get('detail'))[:250]}"
-    if message.get("nonce") != nonce or message.get("t") != index or type(message.get("t")) is not int:
-        return Status.RE, "protocol: not the result that was due"
-    if "ok" in message:
-        return _Value(message["ok"]), ""
-    status = message.get("status")
-    return Status(status) if status in ("RE", "MLE", "OLE") else Status.RE, str(message.get("detail"))[:250]
+    def _judge(self, body: bytes, index: int) -> tuple[Status, str]:
+        try:
+            message = decode(body)
+        except ProtocolError as error:
+            self.broken = True
+            return Status.RE, f"the program wrote to the channel: {error}"
+        if not isinstance(message, dict) or message.get("nonce") != self.nonce or message.get("t") not in (index, -1):
+            self.broken = True
+            return Status.RE, "the program wrote to the channel: not the result that was due"
+        if "ok" in message:
+            return self._compare(message["ok"], index)
+        self.broken = message["t"] == -1
+        status = message.get("status")
+        return Status(status) if status in _SAID else Status.RE, str(message.get("detail"))[:250]
+
+    def _compare(self, value: Any, index: int) -> tuple[Status, str]:
+        try:
+            holds = bool(self.calls[index].holds(value))
+        except Exception as error:  # noqa: BLE001 - whatever comparing unfit types raises, the answer does not hold
+            return Status.WA, f"call {index}: the result cannot be compared: {type(error).__name__}"
+        return (Status.AC, "") if holds else (Status.WA, f"call {index}: another value than expected")
+
+    def finished(self) -> list[Status]:
+        """Return a status per call; those without a result get the way the process ended."""
+        missing = len(self.calls) - len(self.statuses)
+        if missing:
+            status, reason = (self.statuses[-1], "") if self.broken or self._stopped() else death(self.end, self.limits)
+            self.detail = self.detail or reason
+            return self.statuses + [status] * missing
+        return self.statuses
+
+    def _stopped(self) -> bool:
+        return self.end.killed == "stopped" and not self.end.overflow and bool(self.statuses)
 
 
 def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, isolation: Isolation) -> Judgement:
     """Run the assert suites in a tester process against the candidate in another."""
-    limits = limits_of(problem, settings)
     spec = problem.spec
+    codes = tuple(case["code"] for case in problem.tests)
+    literal = translate(codes, spec["entry_point"], spec.get("candidate") or spec["entry_point"])
+    if literal is not None and len({call.callee for call in literal}) == 1:
+        return _judge_literal(slot, problem, program, settings, isolation, literal)
+    limits = limits_of(problem, settings)
     prelude = spec.get("prelude", "")
     common = {"prelude": prelude}
     suite = {
         **common,
-        "tests": [case["code"] for case in problem.tests],
+        "tests": list(codes),
         "entry_point": spec["entry_point"],
         "candidate": spec.get("candidate") or spec["entry_point"],
     }
-    candidate = Child("serve", {**common, "program": program}, limits, {})
+    candidate = Child("serve", {**common, "program": program, "nonce": ""}, limits, {})
     cap = 1 << 20
     tester = Child("tester", suite, limits, {"channel": cap})
     ends = slot.run([candidate, tester])
@@ -131,11 +186,28 @@ def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, 
     return verdict(statuses, isolation, detail, ends[0].cpu_s, max(end.wall_s for end in ends))
 
 
+def _judge_literal(
+    slot: Slot,
+    problem: Problem,
+    program: str,
+    settings: Verify,
+    isolation: Isolation,
+    literal: list[LiteralCall],
+) -> Judgement:
+    calls = [_Call(encode(call.args), encode(call.kwargs), call.holds) for call in literal]
+    whole = len(problem.tests) == 1
+    results = _make_calls(slot, problem, program, settings, literal[0].callee, calls, all_or_none=whole)
+    statuses = results.finished()
+    if whole:
+        statuses = [next((status for status in statuses if status is not Status.AC), Status.AC)]
+    return verdict(statuses, isolation, results.detail, results.end.cpu_s, results.end.wall_s)
+
+
 def _read_suite(candidate: Exit, tester: Exit, total: int, limits: Limits) -> tuple[list[Status], str]:
     """Return a status per test from the tester's reports; what it did not report is the candidate's end."""
     statuses: list[Status] = []
     detail = ""
-    for body in split(tester.output["channel"])[0]:
+    for body in split(tester.output["channel"]):
         report = decode(body)
         if report["status"] == "gone":
             break

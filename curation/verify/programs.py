@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from curation.verify.comparators import same_text
@@ -19,6 +20,7 @@ from schemas.recipe.verify import Verify
 
 __all__ = ["judge_stdio"]
 
+_LINGER_S = 0.5
 _CHECKER_LIMITS = Limits(10.0, 30.0, 512)
 _STOPS: dict[str, set[Status]] = {
     "never": {Status.CE},
@@ -55,16 +57,16 @@ def _run(slot: Slot, program: str, case: dict[str, Any], limits: Limits, cap: in
         stdin=case["input"].encode("utf-8", "surrogatepass"),
     )
 
-    def enough(output: dict[str, bytes]) -> bool:
+    def enough(output: Mapping[str, bytearray]) -> bool:
         return _main_status(output["channel"]) == 0 and _right(slot, output["stdout"], case, problem, final=False)
 
-    (end,) = slot.run([child], enough)
+    (end,) = slot.run([child], enough, _LINGER_S)
     return end
 
 
-def _main_status(channel: bytes) -> int | None:
+def _main_status(channel: bytes | bytearray) -> int | None:
     """Return the exit status that the main code left with, where a thread or exit handler keeps the process alive."""
-    for body in split(channel)[0]:
+    for body in split(channel):
         try:
             message = decode(body)
         except ProtocolError:
@@ -76,7 +78,7 @@ def _main_status(channel: bytes) -> int | None:
 
 def _status(slot: Slot, end: Exit, case: dict[str, Any], limits: Limits, problem: Problem) -> tuple[Status, str]:
     if end.killed != "stopped" or end.overflow:
-        bodies = split(end.output["channel"])[0]
+        bodies = split(end.output["channel"])
         if bodies and b'"load":"CE"' in bodies[0][:20]:
             return Status.CE, bodies[0][:250].decode(errors="replace")
         if end.overflow or end.killed or end.status != 0:
@@ -95,7 +97,7 @@ def _last_line(stderr: bytes) -> str:
     return lines[-1][:200] if lines else ""
 
 
-def _right(slot: Slot, output: bytes, case: dict[str, Any], problem: Problem, *, final: bool) -> bool:
+def _right(slot: Slot, output: bytes | bytearray, case: dict[str, Any], problem: Problem, *, final: bool) -> bool:
     spec = problem.spec
     mode = spec.get("compare", "lines")
     text = output.decode("utf-8", "replace")

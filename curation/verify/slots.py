@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,8 +26,10 @@ _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside.zygote import 
 _HERE = Path(__file__).resolve().parent
 _START_S = 60.0
 _GRACE_S = 15.0
-_LINGER_S = 0.5
 _CHUNK = 1 << 16
+
+Enough = Callable[[Mapping[str, bytearray]], bool]
+"""Whether what the wires hold, by name, is all that is needed."""
 
 
 class SlotError(Exception):
@@ -103,6 +105,13 @@ class _Wire:
         self.data += chunk[:room]
         self.overflow = self.overflow or len(chunk) > room
 
+    def drain_rest(self) -> None:
+        """Read what the ended child has left behind, if the wire is not full."""
+        before = -1
+        while self.open and not self.overflow and len(self.data) != before:
+            before = len(self.data)
+            self.drain()
+
 
 class Slot:
     """One zygote, started when first needed and again whenever it has failed."""
@@ -156,13 +165,15 @@ class Slot:
                 self.process.wait()
             self.process = None
 
-    def run(self, children: Sequence[Child], enough: Callable[[dict[str, bytes]], bool] | None = None) -> list[Exit]:
+    def run(self, children: Sequence[Child], enough: Enough | None = None, linger_s: float = 0.0) -> list[Exit]:
         """Run one job: one child, or a candidate and its tester.
 
         Parameters
         ----------
         enough
-            Asked half a second after the last child has written to its channel, while it still runs; true stops it.
+            Asked with what the wires hold after a child has written to its channel; true stops the job.
+        linger_s
+            How many seconds after the last such write it is asked.
 
         Raises
         ------
@@ -175,7 +186,7 @@ class Slot:
         try:
             self._send(children, wires)
             budget = max(child.limits.wall_s for child in children) + _GRACE_S
-            replies = self._pump(wires, budget, enough)
+            replies = self._pump(wires, budget, enough, linger_s)
             if replies["fault"]:
                 raise OSError(replies["fault"])
             return [self._exit(number, reply, wires) for number, reply in enumerate(replies["exits"])]
@@ -215,48 +226,38 @@ class Slot:
             fds.append(write)
         return {"role": child.role, "limits": asdict(child.limits), "fds": places}
 
-    def _pump(self, wires: list[_Wire], budget: float, enough: Callable[[dict[str, bytes]], bool] | None) -> Any:
+    def _pump(self, wires: list[_Wire], budget: float, enough: Enough | None, linger_s: float) -> Any:
         """Read the wires until the zygote tells how the children ended."""
         assert self.control is not None
+        poll = select.poll()
+        by_fd = {wire.fd: wire for wire in wires}
+        for fd in (self.control.fileno(), *by_fd):
+            poll.register(fd, select.POLLIN)
         deadline = time.monotonic() + budget
-        linger: float | None = None
-        stopped = False
+        ask_at, stopped = None, False
         while True:
-            opened = {wire.fd: wire for wire in wires if wire.open}
-            timeout = min(deadline, linger or deadline) - time.monotonic()
-            ready, _, _ = select.select([self.control, *opened], [], [], max(0.0, timeout))
-            for fd in ready:
-                if fd in opened:
-                    opened[fd].drain()
-                    if enough and opened[fd].name == "channel":
-                        linger = time.monotonic() + _LINGER_S
-            if self.control in ready:
-                replies = self._reply()
+            wait = min(deadline, ask_at or deadline) - time.monotonic()
+            ready = {fd for fd, _ in poll.poll(max(0.0, wait * 1e3))}
+            for wire in (by_fd[fd] for fd in ready if fd in by_fd):
+                wire.drain()
+                if not wire.open:
+                    poll.unregister(wire.fd)
+                if wire.name == "channel":
+                    ask_at = time.monotonic() + linger_s
+            if self.control.fileno() in ready:
                 for wire in wires:
-                    self._drain_rest(wire)
-                return replies
+                    wire.drain_rest()
+                return self._reply()
             now = time.monotonic()
-            if not stopped and any(wire.overflow for wire in wires):
-                stopped = self._stop()
-            if linger and now >= linger:
-                linger = None
-                if enough and not stopped and enough({wire.name: bytes(wire.data) for wire in wires}):
-                    stopped = self._stop()
+            over = any(wire.overflow for wire in wires)
+            if ask_at and now >= ask_at:
+                ask_at = None
+                over = over or bool(enough and enough({wire.name: wire.data for wire in wires}))
+            if over and not stopped:
+                self.control.sendall(b"k")
+                stopped = True
             if now >= deadline:
                 raise OSError("no answer within the time allowed")
-
-    def _stop(self) -> bool:
-        assert self.control is not None
-        self.control.sendall(b"k")
-        return True
-
-    @staticmethod
-    def _drain_rest(wire: _Wire) -> None:
-        while wire.open and not wire.overflow:
-            before = len(wire.data)
-            wire.drain()
-            if len(wire.data) == before:
-                return
 
     def _reply(self) -> Any:
         (size,) = struct.unpack("!I", self._receive(4))

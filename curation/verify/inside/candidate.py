@@ -56,13 +56,15 @@ def own_classes(namespace: dict[str, Any], module: str) -> dict[str, type]:
 
 def _loaded(payload: dict[str, Any], channel: int) -> ModuleType | None:
     """Load the program; on failure say so on the channel and return None."""
+    nonce = payload["nonce"]
     try:
         return load(payload)
     except (SyntaxError, UnicodeError, ValueError) as error:
         compiled = not isinstance(error, SyntaxError) or error.filename != "<program>"
-        write_frame(channel, {"load": "RE" if compiled else "CE", "detail": describe(error)})
+        status = "RE" if compiled else "CE"
+        write_frame(channel, {"t": -1, "nonce": nonce, "status": status, "detail": describe(error)})
     except BaseException as error:  # noqa: BLE001 - SystemExit and friends included
-        write_frame(channel, {"load": _failure(error), "detail": describe(error)})
+        write_frame(channel, {"t": -1, "nonce": nonce, "status": _failure(error), "detail": describe(error)})
     return None
 
 
@@ -153,7 +155,7 @@ def serve(payload: dict[str, Any], channel: int) -> None:
     module = _loaded(payload, channel)
     if module is None:
         return
-    write_frame(channel, {"load": "ok"})
+    write_frame(channel, {"t": -1, "ok": True})
     handles = _Handles(module, set(payload.get("shared", ())))
     while (body := read_frame(channel)) is not None:
         handles.begin()

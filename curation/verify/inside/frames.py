@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["MAX_FRAME", "ProtocolError", "pack", "read_frame", "split", "write_frame"]
+__all__ = ["MAX_FRAME", "Frames", "ProtocolError", "pack", "read_frame", "split", "write_frame"]
 
 MAX_FRAME = 32 << 20
 """Largest frame, in bytes: room for an integer of 10^7 digits."""
@@ -60,17 +61,27 @@ def read_frame(fd: int) -> bytes | None:
     return body
 
 
-def split(data: bytes) -> tuple[list[bytes], bool]:
-    """Split a whole stream into frame bodies, and tell whether it held frames and nothing else."""
-    bodies, at = [], 0
-    while at + _HEAD.size <= len(data):
-        (size,) = _HEAD.unpack_from(data, at)
-        end = at + _HEAD.size + size
-        if end > len(data):
-            break
-        bodies.append(data[at + _HEAD.size : end])
-        at = end
-    return bodies, at == len(data)
+class Frames:
+    """Cuts a growing stream into frame bodies."""
+
+    def __init__(self) -> None:
+        self.at = 0
+
+    def read(self, data: bytes | bytearray) -> Iterator[bytes]:
+        """Yield the bodies that are complete and have not been yielded before; ``data`` is the stream so far."""
+        while self.at + _HEAD.size <= len(data):
+            (size,) = _HEAD.unpack_from(data, self.at)
+            end = self.at + _HEAD.size + size
+            if end > len(data):
+                return
+            body = bytes(data[self.at + _HEAD.size : end])
+            self.at = end
+            yield body
+
+
+def split(data: bytes | bytearray) -> list[bytes]:
+    """Return the complete frame bodies of a stream."""
+    return list(Frames().read(data))
 
 
 def _read(fd: int, size: int) -> bytes | None:

@@ -79,7 +79,9 @@ def install_filter(code: bytes) -> None:
     """Load a BPF program as this process's system-call filter."""
     buffer = ctypes.create_string_buffer(code, len(code))
     program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    _check(_libc.syscall(_SECCOMP_NUMBER[_MACHINE], 1, 0, ctypes.create_string_buffer(program, len(program))), "seccomp")
+    _check(
+        _libc.syscall(_SECCOMP_NUMBER[_MACHINE], 1, 0, ctypes.create_string_buffer(program, len(program))), "seccomp"
+    )
 
 
 def unshare(flags: int) -> None:

@@ -94,7 +94,9 @@ class Cage:
         self.filters: dict[str, Any] = {}
         self.linux = os.uname().sysname == "Linux"
         if settings["rung"] == "L3":
-            self.namespaces = Namespaces(settings["readable"], tempfile.mkdtemp(dir=self.scratch_home), own_user=self.uids is None)
+            self.namespaces = Namespaces(
+                settings["readable"], tempfile.mkdtemp(dir=self.scratch_home), own_user=self.uids is None
+            )
         self.proc = self.namespaces.proc if self.namespaces else os.open("/proc" if self.linux else "/", os.O_RDONLY)
         self.null = os.open(os.devnull, os.O_RDWR)
         if settings["rung"] != "L1":
@@ -222,7 +224,9 @@ class Cage:
         """Put the wires where the role expects them, and close everything else but what locking down needs."""
         for name, at in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
             os.dup2(fds.get(name, self.null), at)
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 200) for fd in (fds["channel"], fds.get("link", self.null), self.ready_write)]
+        high = [
+            fcntl.fcntl(fd, fcntl.F_DUPFD, 200) for fd in (fds["channel"], fds.get("link", self.null), self.ready_write)
+        ]
         for place, fd in enumerate(high, _CHANNEL):
             os.dup2(fd, place)
 

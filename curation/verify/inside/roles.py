@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Any
 
@@ -10,6 +9,7 @@ from .candidate import run_calls, serve
 from .grader import run_grader, same
 from .program import run_program
 from .tester import run_suite
+from .values import decode
 
 __all__ = ["CHANNEL", "LINK", "read_payload", "run", "warm"]
 
@@ -22,7 +22,7 @@ LINK = 4
 def read_payload(fd: int) -> dict[str, Any]:
     """Read what the child is to work on."""
     with os.fdopen(fd, "rb") as file:
-        return json.loads(file.read())
+        return decode(file.read())
 
 
 def warm(role: str) -> None:

@@ -261,10 +261,11 @@ def _greeting(fd: int) -> dict[str, str] | None:
         return {"status": "RE", "detail": "the program wrote to the channel"}
     if message is None:
         return {"status": "gone", "detail": ""}
-    if isinstance(message, dict) and message.get("load") == "ok":
+    if not isinstance(message, dict):
+        return {"status": "RE", "detail": "the program wrote to the channel"}
+    if message.get("ok") is True:
         return None
-    status = message.get("load") if isinstance(message, dict) else None
-    detail = str(message.get("detail"))[:300] if isinstance(message, dict) else ""
+    status, detail = message.get("status"), str(message.get("detail"))[:300]
     return {"status": status if status in ("CE", "RE", "MLE") else "RE", "detail": detail}
 
 
