@@ -6,7 +6,19 @@ from importlib.metadata import entry_points
 
 from schemas.errors import UsageError, nearest
 from warehouse.exports.target import Target
-from warehouse.exports.targets import axolotl, llama_factory, nemo_rl, openrlhf, plain, roll, skyrl, slime, trl, verl
+from warehouse.exports.targets import (
+    axolotl,
+    llama_factory,
+    nemo_rl,
+    openrlhf,
+    plain,
+    rllm,
+    roll,
+    skyrl,
+    slime,
+    trl,
+    verl,
+)
 
 __all__ = ["target", "targets"]
 
@@ -22,6 +34,7 @@ _OWN = (
     openrlhf.RL,
     openrlhf.SFT,
     plain.DATASETS,
+    rllm.RL,
     roll.RL,
     skyrl.RL,
     skyrl.SFT,

@@ -12,12 +12,13 @@ import pyarrow as pa
 from schemas.records import MESSAGES
 from warehouse.exports.columns import conversation
 from warehouse.exports.files import JsonlWriter
-from warehouse.exports.target import Target
+from warehouse.exports.target import Target, Trap
 from warehouse.exports.traps import CONVERSATION, blank_messages, no_messages, unknown_roles
 
 __all__ = ["PREFERENCE", "SFT"]
 
 _PATHS = ((r"\.(parquet|arrow|csv|txt)", "the file is read as that type"),)
+_SEARCHED = "[[dummy_message]]"
 _RAISES = "the chat template raises at this row"
 _MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
@@ -48,6 +49,8 @@ shuffle_merged_datasets: false
 """,
 )
 
+_ANSWERS = [pl.col(name).struct.field("content") for name in ("chosen", "rejected")]
+
 PREFERENCE = Target(
     name="axolotl-preference",
     trainer="axolotl, DPO",
@@ -62,7 +65,23 @@ PREFERENCE = Target(
     identity=pl.col("row_id"),
     writer=JsonlWriter,
     entry="train.jsonl",
-    traps=(no_messages("messages", _RAISES), blank_messages("messages", _RAISES), unknown_roles("messages", _RAISES)),
+    traps=(
+        no_messages("messages", _RAISES),
+        blank_messages("messages", _RAISES),
+        unknown_roles("messages", _RAISES),
+        Trap(
+            "found_elsewhere",
+            pl.any_horizontal(pl.lit(_SEARCHED).str.contains(answer, literal=True) for answer in _ANSWERS),
+            f"the answer is searched for behind {_SEARCHED!r} and found inside it",
+            "drop the row.",
+        ),
+        Trap(
+            "trailing_space",
+            pl.any_horizontal(answer != answer.str.strip_chars_end() for answer in _ANSWERS),
+            "white space at the end of an answer is cut",
+            "strip it at the source.",
+        ),
+    ),
     needs=("response", "rejected"),
     forbidden_paths=_PATHS,
     usage="""```yaml

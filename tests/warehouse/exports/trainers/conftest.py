@@ -57,11 +57,15 @@ def expected(published: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def exported(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., ExportReport]:
-    """Export the published rows to a target."""
+    """Export the published rows to a target; only those of a single message where it takes no other."""
 
-    def make(name: str, **options: Any) -> ExportReport:
-        folder = tmp_path_factory.mktemp("exports") / name
-        return export([published], name, folder, Options(**options), dataset="demo@1.0.0")
+    def make(name: str, *, one_turn: bool = False, **options: Any) -> ExportReport:
+        folder = tmp_path_factory.mktemp("exports")
+        rows = published
+        if one_turn:
+            rows = folder / "rows.parquet"
+            pl.read_parquet(published).filter(pl.col("prompt").list.len() == 1).write_parquet(rows)
+        return export([rows], name, folder / name, Options(**options), dataset="demo@1.0.0")
 
     return make
 

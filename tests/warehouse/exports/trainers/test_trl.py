@@ -104,6 +104,48 @@ def test_sft_takes_a_step(exported: Callable, expected: list, tokenizer: Any, mo
     assert result.training_loss > 0
 
 
+def test_sft_on_conversations_sees_every_row(
+    exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
+):
+    """Messages are templated whole: prompt, then answer, for every row in order."""
+    report = exported("trl-messages")
+    args = trl.SFTConfig(**_QUIET, output_dir=str(tmp_path / "out"), max_length=None)
+    trainer = trl.SFTTrainer(model=model, processing_class=tokenizer, train_dataset=_load(report, tmp_path), args=args)
+    assert report.parts[0].loader_rows == len(trainer.train_dataset)
+    for row, tokens in zip(expected, trainer.train_dataset, strict=True):
+        text = tokenizer.decode(tokens["input_ids"])
+        assert all(message["content"] in text for message in row["prompt"])
+        assert row["reference_solutions"][0].strip() in text
+
+
+def test_dpo_takes_a_step(exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path):
+    """Chosen and rejected are tokenised apart, whole, for every row, and one optimisation step runs."""
+    report = exported("trl-preference")
+    model.save_pretrained(tmp_path / "model")
+    trainer = trl.DPOTrainer(
+        model=str(tmp_path / "model"),
+        processing_class=tokenizer,
+        train_dataset=_load(report, tmp_path),
+        args=trl.DPOConfig(**_QUIET, output_dir=str(tmp_path / "out"), per_device_train_batch_size=2, max_length=None),
+    )
+    assert report.parts[0].loader_rows == len(trainer.train_dataset)
+    for row, tokens in zip(expected, trainer.train_dataset, strict=True):
+        assert row["reference_solutions"][0].strip() in tokenizer.decode(tokens["chosen_ids"])
+        assert row["wrong_solutions"][0].strip() in tokenizer.decode(tokens["rejected_ids"])
+    assert 1 == trainer.train().global_step
+
+
+def test_unpaired_rows_are_two_per_problem(exported: Callable, expected: list, tokenizer: Any, tmp_path: Path):
+    """TRL templates each verdict; labels are real booleans, true first."""
+    report = exported("trl-unpaired")
+    rows = _load(report, tmp_path)
+    assert 2 * len(expected) == len(rows)
+    assert [True, False] * len(expected) == rows["label"][:]
+    for row in rows:
+        templated = trl.apply_chat_template({k: row[k] for k in ("prompt", "completion", "label")}, tokenizer)
+        assert row["completion"][0]["content"] in templated["completion"]
+
+
 def test_trl_chokes_on_what_the_export_refuses(tokenizer: Any):
     """The trap is real: a prompt of a system message alone cannot be templated."""
     with pytest.raises(ValueError, match="role"):

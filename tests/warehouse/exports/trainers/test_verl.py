@@ -88,3 +88,17 @@ def test_verl_loads_the_reward(exported: Callable, expected: list):
         info = {"problem_id": row["problem_id"], "num_turns": 1}
         got = score(data_source="sluice/x", solution_str=response, ground_truth="", extra_info=info)
         assert worth == got, (row["verifier"], response)
+
+
+def test_verl_reads_preferences_as_published(exported: Callable, expected: list, tokenizer: Any):
+    """`RMDataset` gives prompt, chosen and rejected of every row, whole and in order."""
+    omegaconf = pytest.importorskip("omegaconf")
+    from verl.utils.dataset.rm_dataset import RMDataset
+
+    report = exported("verl-rm", one_turn=True)
+    read = RMDataset(omegaconf.OmegaConf.create([str(report.folder / report.parts[0].path)]), tokenizer, max_length=512)
+    rows = [row for row in expected if len(row["prompt"]) == 1]
+    assert [row["prompt"][0]["content"] for row in rows] == read.prompts
+    assert [row["reference_solutions"][0] for row in rows] == read.chosen_responses
+    assert [row["wrong_solutions"][0] for row in rows] == read.rejected_responses
+    assert len(rows) == len([read[place]["input_ids"] for place in range(len(read))])
