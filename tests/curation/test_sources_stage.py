@@ -200,7 +200,7 @@ def test_determinism(tmp_path, monkeypatch):
     assert 1 == len(hashes)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(
     rows=st.lists(json_values() | st.dictionaries(st.sampled_from(["question", "answer"]), json_values()), max_size=8)
 )
