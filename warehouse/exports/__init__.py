@@ -5,6 +5,7 @@ One internal row (`row.py`), one small module per target (`targets/`), one write
 
 from warehouse.exports.check import check
 from warehouse.exports.export import export
+from warehouse.exports.readiness import readiness
 from warehouse.exports.registry import target, targets
 
-__all__ = ["check", "export", "target", "targets"]
+__all__ = ["check", "export", "readiness", "target", "targets"]

@@ -26,12 +26,10 @@ from warehouse.exports.registry import target as named
 from warehouse.exports.reward import write_reward
 from warehouse.exports.shape import Shape
 from warehouse.exports.target import Exported, ExportReport, Finding, Options, Target
-from warehouse.release.order import Part, ordered, survey
+from warehouse.release.order import Part, batches, ordered, survey
 from warehouse.release.shards import sha256
 
 __all__ = ["export"]
-
-_BATCH = 1024
 
 
 def export(
@@ -125,12 +123,12 @@ def _data(
     findings: Findings,
 ) -> Mapping[Part, int]:
     """Write every part's data, in published order, looking at each row on the way; return the rows of each."""
-    batches = [(part, size) for part in survey(rows, PROMPT_SET) for size in _sizes(part.rows)]
-    tables = ordered(rows, PROMPT_SET, [size for _, size in batches])
+    planned = [(part, size) for part in survey(rows, PROMPT_SET) for size in batches(part.rows)]
+    tables = ordered(rows, PROMPT_SET, [size for _, size in planned])
     written = dict.fromkeys(parts, 0)
     with ExitStack() as stack:
         current: Part | None = None
-        for (part, _), table in zip(batches, tables, strict=True):
+        for (part, _), table in zip(planned, tables, strict=True):
             if part not in written:
                 continue
             if part != current:
@@ -230,8 +228,3 @@ def _replace(staging: Path, folder: Path) -> None:
 def _place(part: Part) -> Path:
     """Return the folder of a part's data: no dot in it, for readers that cut names there."""
     return Path("data") / part.name.replace(".", "-")
-
-
-def _sizes(rows: int) -> Iterator[int]:
-    for start in range(0, rows, _BATCH):
-        yield min(_BATCH, rows - start)

@@ -13,10 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import ExportRefused
+from warehouse.release.order import BATCH
 
 __all__ = ["JsonlWriter", "ParquetWriter", "Writer", "read_tables"]
-
-_BATCH = 1024
 
 
 class Writer(Protocol):
@@ -52,7 +51,7 @@ class ParquetWriter:
 
     def write(self, table: pa.Table) -> None:
         """Append rows as a row group."""
-        self._file.write_table(table, row_group_size=_BATCH)
+        self._file.write_table(table, row_group_size=BATCH)
 
 
 class JsonlWriter:
@@ -96,7 +95,7 @@ def _parquet(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
                 f"{path.name} has columns {_spelled(file.schema_arrow)}; its trainer reads {_spelled(schema)}.",
                 hint="export again; do not rewrite the file with another tool.",
             )
-        for batch in file.iter_batches(_BATCH):
+        for batch in file.iter_batches(BATCH):
             yield pa.Table.from_batches([batch])
 
 
@@ -105,7 +104,7 @@ def _jsonl(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     with path.open(encoding="utf-8") as lines:
         for number, line in enumerate(lines, 1):
             waiting.append(_row(path, number, line, schema))
-            if len(waiting) == _BATCH:
+            if len(waiting) == BATCH:
                 yield pa.Table.from_pylist(waiting, schema)
                 waiting = []
     if waiting:

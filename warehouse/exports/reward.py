@@ -15,10 +15,9 @@ from pathlib import Path
 import duckdb
 
 from warehouse.fingerprint import read_parquet_sql
+from warehouse.release.order import BATCH
 
 __all__ = ["write_reward"]
-
-_BATCH = 1024
 
 
 def write_reward(folder: Path, rows: Sequence[Path]) -> None:
@@ -35,5 +34,5 @@ def write_reward(folder: Path, rows: Sequence[Path]) -> None:
             "CREATE TABLE problems (problem_id TEXT PRIMARY KEY, verifier TEXT, tests TEXT, starter_code TEXT)"
         )
         found = source.execute(query)
-        while batch := found.fetchmany(_BATCH):
+        while batch := found.fetchmany(BATCH):
             store.executemany("INSERT INTO problems VALUES (?, ?, ?, ?)", batch)

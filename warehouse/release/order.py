@@ -14,10 +14,12 @@ import pyarrow as pa
 from schemas.contracts import Contract
 from warehouse.fingerprint import read_parquet_sql
 
-__all__ = ["Part", "ordered", "published_order", "survey"]
+__all__ = ["BATCH", "Part", "batches", "ordered", "published_order", "survey"]
 
 _PARTED = ("curriculum", "phase")
 _MEMORY = "2GB"
+BATCH = 1024
+"""Rows handled at a time."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -63,6 +65,12 @@ def survey(paths: Sequence[Path], of: Contract) -> list[Part]:
         return [Part(*row) for row in connection.execute(query).fetchall()]
 
 
+def batches(rows: int) -> Iterator[int]:
+    """Yield the sizes of the batches that ``rows`` rows are handled in."""
+    for start in range(0, rows, BATCH):
+        yield min(BATCH, rows - start)
+
+
 def ordered(paths: Sequence[Path], of: Contract, sizes: Iterable[int]) -> Iterator[pa.Table]:
     """Yield the rows in published order as tables of ``sizes`` rows, typed as the contract says.
 
@@ -72,7 +80,7 @@ def ordered(paths: Sequence[Path], of: Contract, sizes: Iterable[int]) -> Iterat
     keys = ", ".join(f'"{name}"' for name in published_order(of))
     query = f"SELECT {columns} FROM {read_parquet_sql(paths)} ORDER BY {keys}"  # noqa: S608 - names are the contract's
     with _connection() as connection:
-        reader = connection.sql(query).to_arrow_reader(1024)
+        reader = connection.sql(query).to_arrow_reader(BATCH)
         yield from _cut(reader, of.arrow, sizes)
 
 

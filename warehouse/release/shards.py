@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,10 @@ from schemas.contracts import Contract
 from schemas.errors import InputError
 from schemas.recipe.publish import Publish
 from warehouse.fingerprint import read_parquet_sql, row_hash_sql
-from warehouse.release.order import Part, ordered
+from warehouse.release.order import BATCH, Part, batches, ordered
 
 __all__ = ["Shard", "describe", "sha256", "shard_sizes", "write_shards"]
 
-ROW_GROUP = 1024
 _SAFE_CONFIG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SAFE_SPLIT = re.compile(r"[A-Za-z0-9]\w*(\.\w+)*")
 
@@ -78,7 +77,7 @@ def write_shards(
     """
     sizes = {part: shard_sizes(part.rows, settings) for part in parts}
     groups = [
-        (part, index, size) for part in parts for index, total in enumerate(sizes[part]) for size in _groups(total)
+        (part, index, size) for part in parts for index, total in enumerate(sizes[part]) for size in batches(total)
     ]
     tables = ordered(rows, of, [size for _, _, size in groups])
     written: list[Path] = []
@@ -86,8 +85,8 @@ def write_shards(
         path = folder / _place(part) / f"{index:05d}-of-{len(sizes[part]):05d}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         with pq.ParquetWriter(path, of.arrow, compression="zstd") as writer:
-            for _ in _groups(sizes[part][index]):
-                writer.write_table(next(tables), row_group_size=ROW_GROUP)
+            for _ in batches(sizes[part][index]):
+                writer.write_table(next(tables), row_group_size=BATCH)
         written.append(path)
     return written
 
@@ -118,11 +117,6 @@ def _shard(path: Path, figures: list[Any], folder: Path) -> Shard:
     rows, low, high, *sums = figures
     relative = path.relative_to(folder).as_posix()
     return Shard(relative, path.stat().st_size, sha256(path), rows, low, high, (int(sums[0]), int(sums[1])))
-
-
-def _groups(rows: int) -> Iterator[int]:
-    for start in range(0, rows, ROW_GROUP):
-        yield min(ROW_GROUP, rows - start)
 
 
 def _place(part: Part) -> Path:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from schemas.errors import ExportRefused, InputError, UsageError
 from schemas.ids import canonical_json
 from tests.tables import prompt_row, prompt_rows
-from warehouse.exports import check, export, target, targets
+from warehouse.exports import check, export, readiness, target, targets
 from warehouse.exports.row import internal
 from warehouse.exports.target import Options
 
@@ -327,3 +327,19 @@ def test_check_wants_an_export(tmp_path: Path):
     """A folder that is no export is a clear error."""
     with pytest.raises(InputError, match="is not an export"):
         check(tmp_path)
+
+
+def test_readiness_says_what_an_export_would_say(tmp_path: Path):
+    """Every target that readiness accepts can be exported, and every other one is refused for the reasons it gave."""
+    rows = [prompt_row(0), prompt_row(1) | {"wrong_solutions": []}, prompt_row(2) | {"prompt": [_said("<image>?")]}]
+    published = _published(tmp_path, rows)
+    found = {ready.target: ready for ready in readiness(published)}
+    assert set(targets()) == set(found)
+    for name, ready in found.items():
+        if ready.findings:
+            with pytest.raises(ExportRefused, match=ready.findings[0].reason):
+                export(published, name, tmp_path / name)
+        else:
+            assert ready.rows == export(published, name, tmp_path / name).parts[0].loader_rows
+    assert {"openrlhf-rl", "trl-preference"} <= {name for name, ready in found.items() if ready.findings}
+    assert not found["verl-rl"].findings
