@@ -32,7 +32,7 @@ test-all: $(VENV)/.dev  ## the long suites too: kills, load, every rung of the l
 
 test-trainers: requirements/trainers.lock  ## read exports with the trainers' own loaders, in an environment of their own
 	$(PYTHON) -m venv .venv-trainers
-	.venv-trainers/bin/pip install --quiet --disable-pip-version-check -r requirements/trainers.lock
+	.venv-trainers/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements/trainers.lock
 	.venv-trainers/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
 	.venv-trainers/bin/python -m pytest -m trainers
 
