@@ -14,7 +14,7 @@ import polars as pl
 from dedup.text.counts import common
 from dedup.text.hashing import mix
 from dedup.text.ragged import owners
-from dedup.text.shingles import Sketch, sketch
+from dedup.text.shingles import sketch
 from dedup.text.similarity import Pairs
 from dedup.text.store import SetStore
 from schemas.recipe.dedup import Dedup
@@ -75,14 +75,14 @@ def read_documents(
     progress.start(_TASK, rows.select(pl.len()).collect().item())
     ranked: list[pl.DataFrame] = []
     store = SetStore(folder)
-    sketches = []
+    known: list[tuple[np.ndarray, ...]] = []
     for part in engine.map_chunks(partial(sketch, settings=config), _texts(rows, config, ranked), _TEXTS_AT_ONCE):
         store.append(part.sizes, part.shingles)
-        sketches.append(Sketch(part.digests, part.characters, part.guards, part.sizes, part.shingles[:0]))
+        known.append((part.digests, part.characters, part.guards))
         progress.advance(_TASK, len(part.sizes))
     store.seal()
     progress.finish(_TASK)
-    return _ordered(pl.concat(ranked), sketches, store)
+    return _ordered(pl.concat(ranked), known, store)
 
 
 def _texts(rows: pl.LazyFrame, config: Dedup, ranked: list[pl.DataFrame]) -> Iterator[str]:
@@ -115,14 +115,11 @@ def _length(tests: str | None) -> int:
     return len(found) if isinstance(found, list) else 0
 
 
-def _ordered(ranked: pl.DataFrame, sketches: list[Sketch], store: SetStore) -> Documents:
+def _ordered(ranked: pl.DataFrame, known: list[tuple[np.ndarray, ...]], store: SetStore) -> Documents:
     by = [*(name for name in ranked.columns if name != "problem_id"), "problem_id"]
     ordered = ranked.with_row_index("arrival").sort(by)
     arrival = ordered["arrival"].to_numpy().astype(np.int64)
-    digests, characters, guards = (
-        np.concatenate([getattr(part, name) for part in sketches])[arrival]
-        for name in ("digests", "characters", "guards")
-    )
+    digests, characters, guards = (np.concatenate(column)[arrival] for column in zip(*known, strict=True))
     return Documents(ordered["problem_id"], digests, characters, guards, store.reordered(arrival))
 
 

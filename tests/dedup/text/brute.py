@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 
 from schemas.ids import normalise_text
 from schemas.recipe.dedup import Dedup
@@ -58,7 +59,8 @@ def decide(texts: list[str], config: Dedup) -> dict[int, tuple[str, int, float]]
             removed[number] = ("exact_duplicate", first[text], 1.0)
     sets = {number: shingles(normal[number], config) for number in first.values()}
     compared = [number for number in sets if len(sets[number]) >= config.fewest]
-    own = {number: sets[number] - boilerplate([sets[n] for n in compared], config) for number in compared}
+    common = boilerplate([sets[number] for number in compared], config)
+    own = {number: sets[number] - common for number in compared}
     kept: list[int] = []
     for number in compared:
         if len(own[number]) < config.fewest:
@@ -81,4 +83,5 @@ def boilerplate(sets: list[frozenset], config: Dedup) -> set:
     if config.common_share is None:
         return set()
     limit = max(config.common_least, int(config.common_share * len(sets)))
-    return {s for s in frozenset().union(*sets) if sum(s in one for one in sets) > limit}
+    documents = Counter(shingle for one in sets for shingle in one)
+    return {shingle for shingle, count in documents.items() if count > limit}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -210,3 +213,20 @@ def test_statements_are_what_the_problem_states(messages: list[tuple[str, str]])
     prompt = [{"role": role, "content": content} for role, content in messages]
     frame = pl.DataFrame({"prompt": [prompt]}, schema={"prompt": pl.Schema(PROBLEM.arrow)["prompt"]})
     assert [statement(prompt)] == frame.select(documents.statements()).to_series().to_list()
+
+
+def test_real_prompts_are_decided_as_by_brute_force(real_data: Path, services: Services) -> None:
+    """MBPP and LeetCode prompts, shared template and all, get the decisions that the definitions give."""
+    with gzip.open(real_data / "rlvr" / "mbpp.jsonl.gz", "rt", encoding="utf-8") as lines:
+        texts = [json.loads(line)["text"] for line in lines]
+    with gzip.open(real_data / "rlvr" / "leetcode_rllm_test.json.gz", "rt", encoding="utf-8") as file:
+        texts += [row["problem"] for row in json.load(file)]
+    rows, config = _rows(texts), Dedup(threshold=0.5, keep_numbers=False, keep_operators=False, prefer=())
+    ids = rows["problem_id"].to_list()
+    truth = brute.decide(list(_texts(rows).values()), config)
+    expected = sorted((ids[n], reason, ids[witness], similar) for n, (reason, witness, similar) in truth.items())
+    found = [
+        (record, reason, witness, similar) for record, reason, similar, _, witness in _decided(rows, config, services)
+    ]
+    assert {"exact_duplicate", "near_duplicate"} == {reason for _, reason, *_ in expected}
+    assert expected == found
