@@ -178,7 +178,8 @@ def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, 
         "entry_point": spec["entry_point"],
         "candidate": spec.get("candidate") or spec["entry_point"],
     }
-    candidate = Child("serve", {**common, "program": program, "nonce": ""}, limits, {})
+    payload = {**common, "program": program, "nonce": "", "candidate": suite["candidate"]}
+    candidate = Child("serve", payload, limits, {})
     cap = 1 << 20
     tester = Child("tester", suite, limits, {"channel": cap})
     ends = slot.run([candidate, tester])

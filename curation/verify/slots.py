@@ -26,6 +26,7 @@ _BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from inside.zygote import 
 _HERE = Path(__file__).resolve().parent
 _START_S = 60.0
 _GRACE_S = 15.0
+_PATIENCE = 20
 _CHUNK = 1 << 16
 
 Enough = Callable[[Mapping[str, bytearray]], bool]
@@ -185,7 +186,7 @@ class Slot:
         wires: list[_Wire] = []
         try:
             self._send(children, wires)
-            budget = max(child.limits.wall_s for child in children) + _GRACE_S
+            budget = _PATIENCE * max(child.limits.wall_s for child in children) + _GRACE_S
             replies = self._pump(wires, budget, enough, linger_s)
             if replies["fault"]:
                 raise OSError(replies["fault"])

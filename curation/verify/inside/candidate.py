@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 import sys
 from types import ModuleType
 from typing import Any
@@ -41,8 +42,27 @@ def load(payload: dict[str, Any]) -> ModuleType:
     if prelude := payload["prelude"]:
         exec(compile(prelude, "<prelude>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         payload["shared"] = own_classes(module.__dict__, "solution")
+    module.__dict__.pop(root_name(payload.get("candidate", "")), None)
     exec(code, module.__dict__)  # noqa: S102 - running the program is what this process is for
     return module
+
+
+def root_name(expression: str) -> str:
+    """Return the name that an expression such as ``Solution().solve`` begins with."""
+    return re.split(r"\W", expression.strip(), maxsplit=1)[0]
+
+
+def resolve(module: ModuleType, expression: str) -> Any:
+    """Evaluate an expression on what the program itself has defined.
+
+    Raises
+    ------
+    NameError
+        If its first name is only a built-in, or the prelude's.
+    """
+    if root_name(expression) not in module.__dict__:
+        raise NameError(f"the program defines no {root_name(expression)!r}")
+    return eval(expression, module.__dict__)  # noqa: S307 - the problem's own expression
 
 
 def own_classes(namespace: dict[str, Any], module: str) -> dict[str, type]:
@@ -80,7 +100,7 @@ def run_calls(payload: dict[str, Any], channel: int) -> None:
         return
     for index, (args, kwargs) in enumerate(payload["calls"]):
         try:
-            target = eval(payload["candidate"], module.__dict__)  # noqa: S307 - the problem's own expression
+            target = resolve(module, payload["candidate"])
             report = {"t": index, "ok": encode(target(*args, **kwargs))}
         except BaseException as error:  # noqa: BLE001
             report = {"t": index, "status": _failure(error), "detail": describe(error)}
@@ -178,7 +198,7 @@ def _builtin_name(error: BaseException) -> str:
 def _answer(request: dict[str, Any], module: ModuleType, handles: _Handles) -> dict[str, Any]:
     operation = request["op"]
     if operation == "name":
-        value = eval(request["name"], module.__dict__)  # noqa: S307 - the test's own expression
+        value = resolve(module, request["name"])
     elif operation == "attribute":
         value = getattr(request["of"], request["name"])
     elif operation == "assign":

@@ -182,6 +182,20 @@ class Cage:
         finally:
             os.close(fd)
 
+    def starved_s(self, pid: int) -> float:
+        """Return the seconds that a child's threads were ready to run while others had the cores; 0 if unknown."""
+        waited = 0
+        with suppress(OSError):
+            tasks = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
+            try:
+                for task in os.listdir(tasks):
+                    fd = os.open(f"{task}/schedstat", os.O_RDONLY, dir_fd=tasks)
+                    waited += int(os.read(fd, 256).split()[1])
+                    os.close(fd)
+            finally:
+                os.close(tasks)
+        return waited / 1e9
+
     def ready(self) -> bytes:
         """Return what children have said since last asked: one byte for each that was locked down."""
         try:

@@ -17,7 +17,7 @@ _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8,
 _LOCKED = _NOSUID | _NODEV | _NOEXEC | 1024 | 2048
 """Flags that a bind mount in a user namespace must keep: nosuid, nodev, noexec, noatime, nodiratime."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_TMP = "/tmp"  # noqa: S108 - of the new root
+_SCRATCH = "/scratch"
 
 
 class Namespaces:
@@ -52,7 +52,7 @@ class Namespaces:
             _show(root, path)
         for name in _DEVICES:
             _show(root, f"/dev/{name}", device=True)
-        Path(root + _TMP).mkdir(exist_ok=True)
+        Path(root + _SCRATCH).mkdir(exist_ok=True)
         os.chdir(root)
         pivot_root()
         os.chdir("/")
@@ -61,14 +61,14 @@ class Namespaces:
     def fresh_scratch(self, uid: int, gid: int, size_mb: int, inodes: int) -> str:
         """Mount an empty file system in memory, owned by ``uid``, and return where it is."""
         options = f"size={size_mb}m,nr_inodes={inodes},mode=700,uid={uid},gid={gid}"
-        mount("tmpfs", _TMP, "tmpfs", _NOSUID | _NODEV, options)
+        mount("tmpfs", _SCRATCH, "tmpfs", _NOSUID | _NODEV, options)
         self._made = True
-        return _TMP
+        return _SCRATCH
 
     def drop_scratch(self) -> None:
         """Throw away what the last job left."""
         if self._made:
-            unmount(_TMP)
+            unmount(_SCRATCH)
             self._made = False
 
     def fork(self) -> int:

@@ -11,10 +11,12 @@ import json
 import os
 import select
 import signal
+import site
 import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +27,7 @@ from .lockdown import Cage, Limits
 __all__ = ["main"]
 
 _TICK_S = 0.05
+_PATIENCE = 20
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _PRELOAD = (
     "array", "ast", "bisect", "cmath", "collections.abc", "copy", "datetime", "decimal", "enum", "fractions",
@@ -54,8 +57,11 @@ class _Child:
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
 
-    def check(self, memory_mb: float) -> float:
-        """Kill the child if it is over a limit; return the seconds until it may be."""
+    def check(self, memory_mb: float, starved_s: Callable[[], float]) -> float:
+        """Kill the child if it is over a limit; return the seconds until it may be.
+
+        Time during which the job was ready to run and the machine was busy with others does not count.
+        """
         try:
             cpu = time.clock_gettime(self.clock)
         except OSError:
@@ -63,11 +69,13 @@ class _Child:
         wall = time.monotonic() - self.started
         if cpu >= self.limits.cpu_s:
             self.kill("cpu")
-        elif wall >= self.limits.wall_s:
+        elif wall >= _PATIENCE * self.limits.wall_s or (
+            wall >= self.limits.wall_s and wall - starved_s() >= self.limits.wall_s
+        ):
             self.kill("wall")
         elif memory_mb > self.limits.memory_mb:
             self.kill("memory")
-        return max(0.001, min(_TICK_S, self.limits.cpu_s - cpu, self.limits.wall_s - wall))
+        return max(0.005, min(_TICK_S, self.limits.cpu_s - cpu))
 
 
 class Zygote:
@@ -129,6 +137,10 @@ class Zygote:
     def _watch(self, children: list[_Child]) -> bool:
         """Wait until all children have ended; tell whether the judge is still there."""
         alive, delay = True, _TICK_S
+
+        def starved() -> float:
+            return sum(self.cage.starved_s(child.pid) for child in children if child.exit is None)
+
         while any(child.exit is None for child in children):
             ready, _, _ = select.select([self.wake_read, *([self.control] if alive else [])], [], [], delay)
             if self.wake_read in ready:
@@ -140,7 +152,7 @@ class Zygote:
             self._reap(children)
             running = [child for child in children if child.exit is None]
             if running and not ready:
-                delay = min(child.check(self.cage.resident_mb(child.pid)) for child in running)
+                delay = min(child.check(self.cage.resident_mb(child.pid), starved) for child in running)
         return alive
 
     @staticmethod
@@ -178,6 +190,7 @@ def main() -> None:
     for name in [*_PRELOAD, *settings.get("preload", ())]:
         with suppress(ImportError):
             __import__(name)
+    site.setquit()
     roles.warm(settings["warm"])
     control = socket.socket(fileno=settings["control"])
     cage = Cage(settings)

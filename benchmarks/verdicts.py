@@ -1,0 +1,266 @@
+"""Verdicts on real programs and answers, held against what is known about them; each figure with its command.
+
+    python benchmarks/verdicts.py humaneval --rung L2      references and 16,400 recorded completions
+    python benchmarks/verdicts.py speed --rung L2          CPU per program, beside evalplus where it is installed
+    python benchmarks/verdicts.py gsm8k                    the flags of four models' recorded solutions
+    python benchmarks/verdicts.py cruxeval                 800 x 10 recorded predictions, by execution
+    python benchmarks/verdicts.py references               MBPP and LeetCode reference solutions
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from math import comb
+from pathlib import Path
+from typing import Any
+
+from curation.verify import Judge, Judgement, Task
+from curation.verify.ladder import detect
+from schemas.enums import Isolation, Status
+from schemas.recipe.verify import Verify
+
+DATA = Path(os.environ.get("SLUICE_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")) / "rlvr"
+STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
+MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
+LEETCODE_PRELUDE = '''
+from bisect import *
+from collections import *
+from functools import *
+from heapq import *
+from itertools import *
+from math import *
+from operator import *
+from random import *
+from string import *
+from typing import *
+import bisect, collections, copy, datetime, functools, heapq, itertools, math, operator, random, re, string, sys
+inf = float("inf")
+
+class ListNode:
+    def __init__(self, val=0, next=None):
+        self.val, self.next = val, next
+
+class TreeNode:
+    def __init__(self, val=0, left=None, right=None):
+        self.val, self.left, self.right = val, left, right
+
+def list_node(values):
+    head = None
+    for value in reversed(values or []):
+        head = ListNode(value, head)
+    return head
+
+def tree_node(values):
+    nodes = [None if value is None else TreeNode(value) for value in values or []]
+    below = deque(nodes[1:])
+    for node in nodes:
+        if node is not None:
+            node.left = below.popleft() if below else None
+            node.right = below.popleft() if below else None
+    return nodes[0] if nodes else None
+
+def is_same_list(a, b):
+    while a and b:
+        if a.val != b.val:
+            return False
+        a, b = a.next, b.next
+    return not a and not b
+
+def is_same_tree(a, b):
+    if not a or not b:
+        return not a and not b
+    return a.val == b.val and is_same_tree(a.left, b.left) and is_same_tree(a.right, b.right)
+'''
+
+
+def rows(name: str) -> list[Any]:
+    """Read one of the shared files."""
+    with gzip.open(DATA / name, "rt") as file:
+        return [json.loads(line) for line in file] if ".jsonl" in name else json.load(file)
+
+
+def asserts(program: str, codes: Iterable[str], entry_point: str, prelude: str = "", candidate: str = "") -> Task:
+    """Return the task of a program under assert suites."""
+    verifier = {"kind": "asserts", "entry_point": entry_point, "prelude": prelude}
+    if candidate:
+        verifier["candidate"] = candidate
+    return Task(json.dumps(verifier), json.dumps([{"code": code} for code in codes]), program)
+
+
+def human_eval(problem: dict[str, Any], body: str) -> Task:
+    """Return the task of a HumanEval completion; helpers before the function are the tester's own."""
+    entry = problem["entry_point"]
+    prelude = problem["prompt"][: problem["prompt"].rindex(f"def {entry}(")]
+    return asserts(problem["prompt"] + body, [f"{problem['test']}\ncheck({entry})"], entry, prelude)
+
+
+def cut(completion: str) -> str:
+    """Cut a completion where the function ends, by the convention of the recorded rollouts."""
+    ends = [at for at in (completion.find(stop) for stop in STOPS) if at >= 0]
+    return completion[: min(ends)] if ends else completion
+
+
+def completions() -> Iterator[Task]:
+    """Yield the 16,400 recorded completions as tasks; both files hold the same problems, in the order of their ids."""
+    problems = sorted(rows("humaneval.jsonl.gz"), key=lambda problem: problem["task_id"])
+    for problem, rollout in zip(problems, rows("humaneval_codegen16b_rollouts.jsonl.gz"), strict=True):
+        assert f"def {problem['entry_point']}(" in rollout["prompt"], problem["task_id"]
+        for sample in rollout["samples"]:
+            yield human_eval(problem, cut(sample))
+
+
+def pass_at(k: int, n: int, c: int) -> float:
+    """Return the unbiased estimate of pass@k (Chen et al. 2021, equation 1)."""
+    return 1.0 - comb(n - c, k) / comb(n, k)
+
+
+def judge(tasks: Iterable[Task], args: argparse.Namespace) -> list[Judgement]:
+    """Judge tasks at the rung asked for."""
+    settings = Verify(time_limit_s=args.limit, workers=args.workers)
+    with Judge(settings, detect().capped(Isolation(args.rung))) as judge:
+        return list(judge.judge(tasks))
+
+
+def humaneval(args: argparse.Namespace) -> None:
+    """References, then pass@k of the recorded completions, with what they cost."""
+    problems = rows("humaneval.jsonl.gz")
+    references = judge((human_eval(p, p["canonical_solution"]) for p in problems), args)
+    print(f"references accepted: {sum(bool(j.all_passed) for j in references)} of {len(problems)}")
+    began, before = time.monotonic(), cpu_s()
+    judged = judge(completions(), args)
+    wall, cpu = time.monotonic() - began, cpu_s() - before
+    counts = [sum(bool(j.all_passed) for j in judged[i : i + 100]) for i in range(0, len(judged), 100)]
+    for k in (1, 10, 100):
+        print(f"pass@{k}: {sum(pass_at(k, 100, c) for c in counts) / len(counts):.4f}")
+    print(f"statuses: {dict(Counter(j.status.value for j in judged).most_common())}")
+    quick = [j for j in judged if j.status not in (Status.TLE, Status.ILE, Status.MLE)]
+    print(f"{args.rung}: {len(judged)} programs in {wall:.0f} s, {cpu / len(judged) * 1e3:.2f} CPU-ms each in all;")
+    print(f"    {sum(j.cpu_ms for j in quick) / len(quick):.2f} CPU-ms in the judged process, time-outs left out")
+    save(args, [[j.status.value, round(j.cpu_ms, 2)] for j in judged])
+
+
+def speed(args: argparse.Namespace) -> None:
+    """CPU-milliseconds per reference, start-up left out, beside evalplus in the same minutes."""
+    problems = rows("humaneval.jsonl.gz")
+    tasks = [human_eval(p, p["canonical_solution"]) for p in problems]
+    judge(tasks[:1], args)
+    for turn in range(args.rounds):
+        figures = []
+        for repeat in (1, 5):
+            before, began = cpu_s(), time.monotonic()
+            judged = judge(tasks * repeat, args)
+            figures.append((cpu_s() - before, time.monotonic() - began, len(judged)))
+        (c1, w1, n1), (c5, w5, n5) = figures
+        print(
+            f"round {turn}: sluice {args.rung} {(c5 - c1) / (n5 - n1) * 1e3:.2f} CPU-ms per program, "
+            f"{(n5 - n1) / (w5 - w1):.0f} programs/s, load {os.getloadavg()[0]:.1f}",
+        )
+        peer(args)
+
+
+def peer(args: argparse.Namespace) -> None:
+    """Run evalplus on the same references, in its own environment."""
+    if not args.evalplus:
+        print("    evalplus: not given (--evalplus PYTHON of an environment that has it)")
+        return
+    script = Path(__file__).with_name("verdicts_evalplus.py")
+    command = [args.evalplus, str(script), str(DATA / "humaneval.jsonl.gz"), str(args.workers or 2)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    print("    " + (done.stdout.strip() or f"evalplus failed: {done.stderr.strip()[-200:]}"))
+
+
+def gsm8k(args: argparse.Namespace) -> None:
+    """Flags of the recorded solutions, reproduced from their texts."""
+    problems = rows("gsm8k_model_solutions.jsonl.gz")
+    for model in MODELS:
+        tasks = [
+            Task('{"kind":"math","format":"gsm8k"}', json.dumps([{"answer": p["ground_truth"]}]), p[model]["solution"])
+            for p in problems
+        ]
+        judged = judge(tasks, args)
+        flags = [p[model]["is_correct"] for p in problems]
+        apart = [i for i, (j, flag) in enumerate(zip(judged, flags, strict=True)) if j.all_passed is not flag]
+        print(f"{model}: {sum(bool(j.all_passed) for j in judged)} of {len(problems)}, recorded {sum(flags)}, apart: {apart}")
+
+
+def cruxeval(args: argparse.Namespace) -> None:
+    """Predicted outputs of 800 functions, judged by running both sides."""
+    problems, predictions = rows("cruxeval.jsonl.gz"), rows("cruxeval_o_codellama7b_scored.json.gz")
+    tasks = []
+    for problem in problems:
+        for guess in predictions[problem["id"]]:
+            program = f"{problem['code']}\ndef predicted():\n    return (\n{guess}\n)\n"
+            tasks.append(asserts(program, [f"assert predicted() == {problem['output']}"], "predicted"))
+    judged = judge(tasks, args)
+    counts = [sum(bool(j.all_passed) for j in judged[i : i + 10]) for i in range(0, len(judged), 10)]
+    for k in (1, 5):
+        print(f"pass@{k}: {100 * sum(pass_at(k, 10, c) for c in counts) / len(counts):.4f} %")
+    print(dict(Counter(j.status.value for j in judged)))
+
+
+def references(args: argparse.Namespace) -> None:
+    """Reference solutions of MBPP and LeetCode; each failure with its reason."""
+    mbpp = [
+        asserts(p["code"], [f"{p['test_setup_code']}\n{test}" for test in p["test_list"]], entry_of(p["code"], p["test_list"]))
+        for p in rows("mbpp.jsonl.gz")
+    ]
+    report("mbpp", judge(mbpp, args))
+    for name in ("leetcode_rllm_train.json.gz", "leetcode_rllm_test.json.gz"):
+        problems = rows(name)
+        tasks = [asserts(p["solutions"], [p["tests"]["functional"]], "Solution", LEETCODE_PRELUDE) for p in problems]
+        report(name, judge(tasks, args))
+    print("code_contests_test.json.gz holds no reference solutions: nothing to judge")
+
+
+def entry_of(code: str, tests: list[str]) -> str:
+    """Return the function that MBPP's tests call: the first name they use that the solution defines."""
+    defined = set(re.findall(r"^def\s+(\w+)", code, re.MULTILINE))
+    return next((name for name in re.findall(r"\w+", " ".join(tests)) if name in defined), "missing")
+
+
+def report(name: str, judged: list[Judgement]) -> None:
+    """Print how many were accepted, and every failure."""
+    print(f"{name}: {sum(bool(j.all_passed) for j in judged)} of {len(judged)} accepted")
+    for index, judgement in enumerate(judged):
+        if not judgement.all_passed:
+            print(f"    {index}: {judgement.status.value} {judgement.detail[:150]}")
+
+
+def cpu_s() -> float:
+    """Return the CPU seconds of this process and all its ended children."""
+    usages = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def save(args: argparse.Namespace, figures: object) -> None:
+    """Write raw figures to the file asked for."""
+    if args.out:
+        Path(args.out).write_text(json.dumps(figures))
+
+
+def main() -> None:
+    """Run one benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["humaneval", "speed", "gsm8k", "cruxeval", "references"])
+    parser.add_argument("--rung", default=detect().best.value, choices=[rung.value for rung in detect().reached])
+    parser.add_argument("--workers", type=int)
+    parser.add_argument("--limit", type=float, default=3.0, help="CPU seconds per program")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--evalplus", help="Python of an environment with evalplus")
+    parser.add_argument("--out", help="file for raw figures")
+    args = parser.parse_args()
+    getattr(sys.modules[__name__], args.what)(args)
+
+
+if __name__ == "__main__":
+    main()
