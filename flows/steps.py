@@ -101,7 +101,7 @@ def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
     then(pass_rates.STAGE, None, rollouts=(ROLLOUTS, "rollouts"))
     measured = {"pass_rates": (PASS_RATES, "pass_rates"), "test_quality": (GOLD, "test_quality")}
     then(filters.STAGE, recipe.filters, rollouts=(ROLLOUTS, "rollouts"), **measured)
-    then(drive.STAGE, recipe.curricula, **measured)
+    then(drive.STAGE, recipe.curricula, decisions=(filters.STAGE.name, "decisions"), **measured)
     return steps
 
 
