@@ -137,6 +137,8 @@ class Judge:
         while True:
             try:
                 judgement = judging()
+            except InvalidProblemError as error:
+                return fault(f"invalid problem: {error}", self.isolation)
             except SlotError as error:
                 judgement = fault(str(error), self.isolation)
                 faults += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,10 @@ from curation.verify.comparators import same_text
 from curation.verify.functions import death, limits_of
 from curation.verify.inside.frames import ProtocolError, split
 from curation.verify.inside.lockdown import Limits
+from curation.verify.inside.roles import LINK
 from curation.verify.inside.values import decode
 from curation.verify.judgement import Judgement, verdict
+from curation.verify.languages import language
 from curation.verify.problems import Problem
 from curation.verify.slots import Child, Exit, Slot, SlotError
 from schemas.enums import Isolation, Status
@@ -21,6 +22,8 @@ from schemas.recipe.verify import Verify
 __all__ = ["judge_stdio"]
 
 _LINGER_S = 0.5
+_COMPILER_MB, _EXECUTABLE_CAP = 2048, 64 << 20
+_OUT_OF_MEMORY = ("MemoryError", "std::bad_alloc", "heap out of memory")
 _CHECKER_LIMITS = Limits(10.0, 30.0, 512)
 _STOPS: dict[str, set[Status]] = {
     "never": {Status.CE},
@@ -31,8 +34,9 @@ _STOPS: dict[str, set[Status]] = {
 
 def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, isolation: Isolation) -> Judgement:
     """Run the program once per test and compare what it printed."""
-    limits = limits_of(problem, settings)
-    cap = int(settings.output_mb * (1 << 20))
+    trial = _Trial(slot, problem, limits_of(problem, settings), int(settings.output_mb * (1 << 20)))
+    if refusal := trial.prepare(program, settings):
+        return verdict([refusal[0]] * len(problem.tests), isolation, refusal[1])
     statuses: list[Status] = []
     stops = _STOPS[settings.stop]
     detail, cpu, wall = "", 0.0, 0.0
@@ -40,28 +44,97 @@ def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, is
         if statuses and statuses[-1] in stops:
             statuses.append(statuses[-1])
             continue
-        end = _run(slot, program, case, limits, cap, problem)
-        status, reason = _status(slot, end, case, limits, problem)
+        end = trial.run(case)
+        status, reason = trial.status(end, case)
         statuses.append(status)
         cpu, wall = cpu + end.cpu_s, wall + end.wall_s
         detail = detail or (f"test {number}: {reason}" if reason else "")
     return verdict(statuses, isolation, detail, cpu, wall)
 
 
-def _run(slot: Slot, program: str, case: dict[str, Any], limits: Limits, cap: int, problem: Problem) -> Exit:
-    child = Child(
-        "program",
-        {"program": program},
-        limits,
-        {"channel": 1 << 16, "stdout": cap, "stderr": cap},
-        stdin=case["input"].encode("utf-8", "surrogatepass"),
-    )
+class _Trial:
+    """One program on trial: how to run it, and how to read what it printed."""
 
-    def enough(output: Mapping[str, bytearray]) -> bool:
-        return _main_status(output["channel"]) == 0 and _right(slot, output["stdout"], case, problem, final=False)
+    def __init__(self, slot: Slot, problem: Problem, limits: Limits, cap: int) -> None:
+        self.slot, self.problem, self.limits, self.cap = slot, problem, limits, cap
+        self.role, self.payload, self.executable = "program", {}, None
 
-    (end,) = slot.run([child], enough, _LINGER_S)
-    return end
+    def prepare(self, program: str, settings: Verify) -> tuple[Status, str] | None:
+        """Compile what needs it; return the verdict on a program that cannot be run."""
+        spoken = language(self.problem.spec.get("language", "python"))
+        self.payload = {"program": program}
+        if spoken.source_name is None:
+            return None
+        work = {"program": program, "source_name": spoken.source_name, "command": spoken.command()}
+        if spoken.interpreter:
+            self.role, self.payload = "native", work
+            return None
+        limit = settings.compile_limit_s
+        limits = Limits(limit, max(settings.wall_factor * limit, limit + 2), _COMPILER_MB)
+        child = Child("compile", work, limits, {"channel": 1 << 16, "stdout": _EXECUTABLE_CAP, "stderr": 1 << 16})
+        (end,) = self.slot.run([child])
+        reports = split(end.output["channel"])
+        if reports or end.status != 0 or end.overflow:
+            said = json.loads(reports[0])["detail"] if reports else f"compiler: {death(end, limits)[1]}"
+            return Status.CE, said
+        self.role, self.payload, self.executable = "native", {"executable": LINK}, end.output["stdout"]
+        return None
+
+    def run(self, case: dict[str, Any]) -> Exit:
+        """Run the program on one test."""
+        captures = {"channel": 1 << 16, "stdout": self.cap, "stderr": self.cap}
+        given = case["input"].encode("utf-8", "surrogatepass")
+        child = Child(self.role, self.payload, self.limits, captures, given, self.executable)
+
+        def enough(output: Mapping[str, bytearray]) -> bool:
+            return _main_status(output["channel"]) == 0 and self._right(output["stdout"], case, final=False)
+
+        (end,) = self.slot.run([child], enough, _LINGER_S)
+        return end
+
+    def status(self, end: Exit, case: dict[str, Any]) -> tuple[Status, str]:
+        """Judge one test by how the program ended and what it printed."""
+        if end.killed != "stopped" or end.overflow:
+            bodies = split(end.output["channel"]) if self.role == "program" else []
+            if bodies and b'"load":"CE"' in bodies[0][:20]:
+                return Status.CE, bodies[0][:250].decode(errors="replace")
+            if end.overflow or end.killed or end.status != 0:
+                return self._death(end)
+        if self._right(end.output["stdout"], case, final=True):
+            return Status.AC, ""
+        return Status.WA, "another output than expected"
+
+    def _death(self, end: Exit) -> tuple[Status, str]:
+        status, reason = death(end, self.limits)
+        last = _last_line(end.output["stderr"])
+        if status is Status.RE and any(word in last for word in _OUT_OF_MEMORY):
+            return Status.MLE, last
+        return status, f"{reason}: {last}" if last else reason
+
+    def _right(self, output: bytes | bytearray, case: dict[str, Any], *, final: bool) -> bool:
+        spec = self.problem.spec
+        mode = spec.get("compare", "lines")
+        text = output.decode("utf-8", "replace")
+        if mode == "checker":
+            return final and self._checked(text, case)
+        options = {name: float(spec.get(name, 0.0)) for name in ("rel_tol", "abs_tol")}
+        return same_text(mode, case["output"], text, **options)
+
+    def _checked(self, text: str, case: dict[str, Any]) -> bool:
+        """Ask the problem's checker; one that fails even on the expected output is a fault, not a verdict."""
+        said = self._ask(text, case)
+        if said is None and self._ask(case["output"], case) is None:
+            raise SlotError("the problem's checker fails on the expected output")
+        return bool(said)
+
+    def _ask(self, text: str, case: dict[str, Any]) -> bool | None:
+        """Run the checker in a sandbox of its own; it prints 1 or 0, and None stands for anything else."""
+        question = json.dumps({"input": case["input"], "expected": case["output"], "output": text}).encode()
+        captures = {"channel": 1 << 16, "stdout": 1 << 16}
+        child = Child("program", {"program": self.problem.spec["checker"]}, _CHECKER_LIMITS, captures, question)
+        (end,) = self.slot.run([child])
+        said = end.output["stdout"].split()
+        return {b"1": True, b"0": False}.get(said[-1]) if end.status == 0 and said else None
 
 
 def _main_status(channel: bytes | bytearray) -> int | None:
@@ -76,43 +149,6 @@ def _main_status(channel: bytes | bytearray) -> int | None:
     return None
 
 
-def _status(slot: Slot, end: Exit, case: dict[str, Any], limits: Limits, problem: Problem) -> tuple[Status, str]:
-    if end.killed != "stopped" or end.overflow:
-        bodies = split(end.output["channel"])
-        if bodies and b'"load":"CE"' in bodies[0][:20]:
-            return Status.CE, bodies[0][:250].decode(errors="replace")
-        if end.overflow or end.killed or end.status != 0:
-            status, reason = death(end, limits)
-            last = _last_line(end.output["stderr"])
-            if status is Status.RE and os.waitstatus_to_exitcode(end.status) == 1 and last.startswith("MemoryError"):
-                return Status.MLE, last
-            return status, f"{reason}: {last}" if last else reason
-    if _right(slot, end.output["stdout"], case, problem, final=True):
-        return Status.AC, ""
-    return Status.WA, "another output than expected"
-
-
 def _last_line(stderr: bytes) -> str:
     lines = stderr[-4096:].decode(errors="replace").strip().splitlines()
     return lines[-1][:200] if lines else ""
-
-
-def _right(slot: Slot, output: bytes | bytearray, case: dict[str, Any], problem: Problem, *, final: bool) -> bool:
-    spec = problem.spec
-    mode = spec.get("compare", "lines")
-    text = output.decode("utf-8", "replace")
-    if mode == "checker":
-        return final and _checked(slot, text, case, spec["checker"])
-    options = {name: float(spec.get(name, 0.0)) for name in ("rel_tol", "abs_tol")}
-    return same_text(mode, case["output"], text, **options)
-
-
-def _checked(slot: Slot, text: str, case: dict[str, Any], checker: str) -> bool:
-    """Ask the problem's checker, a program in a sandbox of its own, which prints 1 or 0."""
-    question = json.dumps({"input": case["input"], "expected": case["output"], "output": text}).encode()
-    child = Child("program", {"program": checker}, _CHECKER_LIMITS, {"channel": 1 << 16, "stdout": 1 << 16}, question)
-    (end,) = slot.run([child])
-    said = end.output["stdout"].split()
-    if end.status != 0 or not said or said[-1] not in (b"0", b"1"):
-        raise SlotError("the problem's checker failed")
-    return said[-1] == b"1"

@@ -51,6 +51,8 @@ class Child:
         Wires to read from it (``channel``, ``stdout``, ``stderr``), each with the most bytes allowed.
     stdin
         What it reads on standard input; null device if None.
+    executable
+        A compiled program to become.
     """
 
     role: str
@@ -58,6 +60,7 @@ class Child:
     limits: Limits
     captures: dict[str, int]
     stdin: bytes | None = None
+    executable: bytes | None = None
 
 
 @dataclass
@@ -216,9 +219,10 @@ class Slot:
     def _describe(number: int, child: Child, fds: list[int], wires: list[_Wire]) -> dict[str, Any]:
         places = {"payload": len(fds)}
         fds.append(_sealed(json.dumps(child.payload).encode()))
-        if child.stdin is not None:
-            places["stdin"] = len(fds)
-            fds.append(_sealed(child.stdin))
+        for name, data in (("stdin", child.stdin), ("executable", child.executable)):
+            if data is not None:
+                places[name] = len(fds)
+                fds.append(_sealed(data))
         for name, cap in child.captures.items():
             read, write = os.pipe()
             os.set_blocking(read, False)

@@ -53,7 +53,7 @@ class Profile:
 
 PROFILES = {
     "program": Profile(),
-    "native": Profile(("execve",)),
+    "native": Profile(("execve", "execveat")),
     "compile": Profile(("execve", "fork", "vfork", "wait4", "waitid", "chmod", "fchmod", "fchmodat"), forks=True),
 }
 

@@ -238,9 +238,8 @@ class Cage:
         """Put the wires where the role expects them, and close everything else but what locking down needs."""
         for name, at in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
             os.dup2(fds.get(name, self.null), at)
-        high = [
-            fcntl.fcntl(fd, fcntl.F_DUPFD, 200) for fd in (fds["channel"], fds.get("link", self.null), self.ready_write)
-        ]
+        second = fds.get("link", fds.get("executable", self.null))
+        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 200) for fd in (fds["channel"], second, self.ready_write)]
         for place, fd in enumerate(high, _CHANNEL):
             os.dup2(fd, place)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .candidate import run_calls, serve
 from .grader import run_grader, same
+from .native import compile_program, run_native
 from .program import run_program
 from .tester import run_suite
 from .values import decode
@@ -16,7 +17,7 @@ __all__ = ["CHANNEL", "LINK", "read_payload", "run", "warm"]
 CHANNEL = 3
 """Where a child talks to the judge, or a candidate to its tester."""
 LINK = 4
-"""Where a tester talks to its candidate."""
+"""Where a tester talks to its candidate; for a compiled program, its executable."""
 
 
 def read_payload(fd: int) -> dict[str, Any]:
@@ -36,4 +37,14 @@ def run(role: str, payload: dict[str, Any]) -> None:
     if role == "tester":
         run_suite(payload, CHANNEL, LINK)
     else:
-        {"grader": run_grader, "calls": run_calls, "serve": serve, "program": run_program}[role](payload, CHANNEL)
+        _ROLES[role](payload, CHANNEL)
+
+
+_ROLES = {
+    "calls": run_calls,
+    "compile": compile_program,
+    "grader": run_grader,
+    "native": run_native,
+    "program": run_program,
+    "serve": serve,
+}

@@ -1,0 +1,36 @@
+"""Programs that are not Python: compiled in the sandbox, run in the sandbox."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from .frames import write_frame
+
+__all__ = ["compile_program", "run_native"]
+
+_SAID = 2000
+
+
+def compile_program(payload: dict[str, Any], channel: int) -> None:
+    """Run the compiler on the source, and write the executable to standard output."""
+    Path(payload["source_name"]).write_text(payload["program"], encoding="utf-8", errors="surrogateescape")
+    done = subprocess.run(payload["command"], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        said = done.stderr[:_SAID].decode(errors="replace")
+        write_frame(channel, {"status": "CE", "detail": said[:300] or "the compiler gave no reason"})
+        return
+    data = memoryview(Path("program").read_bytes())
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def run_native(payload: dict[str, Any], channel: int) -> None:
+    """Become the program: a compiled one from its descriptor, or an interpreter on its source."""
+    os.close(channel)
+    if "source_name" in payload:
+        Path(payload["source_name"]).write_text(payload["program"], encoding="utf-8", errors="surrogateescape")
+        os.execv(payload["command"][0], payload["command"])
+    os.execve(payload["executable"], ["program"], dict(os.environ))
