@@ -101,7 +101,8 @@ def ask(
     answers = {key: _decoded(text) for key, text in known.items()}
     for samples in answers.values():
         heard(samples)
-    for request, samples in client.answer([request for request in requests if request.key not in answers]):
+    missing = {request.key: request for request in requests if request.key not in answers}
+    for request, samples in client.answer(list(missing.values())):
         if client.paid:
             cache.put([(request.key, _encoded(samples))])
         answers[request.key] = samples

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from curation.rollouts.clients.openai import OpenAIClient
-from curation.rollouts.requests import Request, Sample, ask, plan
+from curation.rollouts.clients.openai import OpenAIClient, _seed
+from curation.rollouts.requests import Sample, ask, plan
 from schemas.errors import ModelError, UsageError
 from schemas.recipe.rollouts import OpenAI, Sampler
 from tests.curation.endpoint import Endpoint, digits
@@ -40,14 +40,8 @@ def _ask(
 def _expected(policy: OpenAI, number: int) -> list[Sample]:
     client = OpenAIClient(policy)
     (request,) = plan(client, problem(number), 0, 4)
-    body = client._body(request.problem) | {"n": 4, "seed": _seed_sent(policy, request)}
+    body = client._body(request.problem) | {"n": 4, "seed": _seed(request)}
     return [Sample(text, "stop") for text in digits(body)]
-
-
-def _seed_sent(policy: OpenAI, request: Request) -> int:
-    from curation.rollouts.clients.openai import _seed
-
-    return _seed(policy.sampler.seed, request)
 
 
 @pytest.mark.parametrize("form", ["chat", "completion"])

@@ -93,11 +93,15 @@ def test_codet_prompts_are_told_apart_by_their_text(tmp_path: Path) -> None:
     prompts = [f'def clamp(value, low, high):\n    """Clamp, {way}."""\n' for way in ("up", "down")]
     path = _lines(tmp_path / "a.jsonl", [{"prompt": p, "samples": [f"{p[-8:]}0", "1"]} for p in prompts])
     down = asserted(1, starter_code=prompts[1].replace('."""', '.\n    >>> clamp(1, 2, 3)\n    2."""'))
-    other = asserted(1, starter_code="def clamp(only, these):\n    pass\n")
+    other = asserted(2, starter_code="def clamp(only, these):\n    pass\n")
 
     policy = _policy(path, layout="codet", program="completion")
 
     assert [f"{prompts[1][-8:]}0", "1"] == [sample.text for sample in _replayed(policy, down, tmp_path)]
+    client = open_client(policy, tmp_path)
+    assert 2 == len({request.key for made in (down, other) for request in plan(client, made, 0, ALL)})
+    client.close()
+    (tmp_path / "recorded-made.sqlite").unlink()
     assert [] == _replayed(policy, other, tmp_path)
 
 

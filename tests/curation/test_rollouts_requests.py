@@ -53,6 +53,16 @@ def test_the_cache_gives_back_what_was_answered(workspace: Workspace, samples: l
     assert 1 == len(client.asked)
 
 
+def test_equal_requests_are_asked_once(workspace: Workspace) -> None:
+    """Two problems that pose the same to a model share its answers, whichever comes first."""
+    client = _Canned([Sample("8")])
+    requests = [request for made in (problem(7), problem(7)) for request in plan(client, made, 0, 3)]
+
+    answers = ask(client, requests, workspace.cache("requests"), lambda _: None)
+
+    assert (1, [[Sample("8")]]) == (len(client.asked), list(answers.values()))
+
+
 @given(first=st.integers(0, 50), more=st.integers(0, 50), per_request=st.integers(1, 20))
 def test_requests_cover_each_answer_once(first: int, more: int, per_request: int) -> None:
     """The requests for a range ask for every index in it exactly once, each under a key of its own."""

@@ -15,7 +15,6 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 from curation.problems import Problem, prompt_text
 from curation.rollouts.requests import Request, Sample
 from schemas.errors import ModelError, UsageError
-from schemas.ids import digest
 from schemas.recipe.rollouts import OpenAI
 
 __all__ = ["OpenAIClient"]
@@ -133,7 +132,7 @@ class OpenAIClient:
         return body | {"prompt": prompt_text(problem)}
 
     def _ask(self, request: Request) -> list[Sample]:
-        body = self._body(request.problem) | {"n": request.count, "seed": _seed(self.policy.sampler.seed, request)}
+        body = self._body(request.problem) | {"n": request.count, "seed": _seed(request)}
         attempts = Retrying(
             retry=retry_if_exception_type(_Passing),
             stop=stop_after_attempt(self.policy.attempts),
@@ -197,9 +196,9 @@ def _key(policy: OpenAI) -> str | None:
     return key
 
 
-def _seed(seed: int, request: Request) -> int:
+def _seed(request: Request) -> int:
     """Return a seed of 31 bits of its own for each request."""
-    return int(digest([seed, request.problem["problem_id"], request.first])[:8], 16) >> 1
+    return int(request.key[:8], 16) >> 1
 
 
 def _text(choice: _Choice) -> str:

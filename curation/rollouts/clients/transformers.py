@@ -9,7 +9,6 @@ from typing import Any
 from curation.problems import Problem, prompt_text
 from curation.rollouts.requests import Request, Sample
 from schemas.errors import InputError, MissingExtra
-from schemas.ids import digest
 from schemas.recipe.rollouts import Transformers
 
 __all__ = ["TransformersClient"]
@@ -69,11 +68,11 @@ class TransformersClient:
             ) from error
 
     def _ask(self, request: Request) -> list[Sample]:
-        torch, sampler = self._torch, self.policy.sampler
+        torch = self._torch
         text = self._prompt(request.problem)
         special = self.policy.form == "completion"
         inputs = self._tokenizer(text, return_tensors="pt", add_special_tokens=special).to(self.policy.device)
-        torch.manual_seed(int(digest([sampler.seed, request.problem["problem_id"], request.first])[:15], 16))
+        torch.manual_seed(int(request.key[:15], 16))
         with torch.inference_mode():
             sequences = self._model.generate(
                 **inputs,

@@ -10,7 +10,6 @@ from typing import Any
 from curation.problems import Problem, prompt_text
 from curation.rollouts.requests import Request, Sample
 from schemas.errors import InputError, MissingExtra
-from schemas.ids import digest
 from schemas.recipe.rollouts import Vllm
 
 __all__ = ["VllmClient"]
@@ -88,7 +87,7 @@ class VllmClient:
             top_k=sampler.top_k or 0,
             max_tokens=sampler.max_tokens,
             stop=list(sampler.stop) or None,
-            seed=int(digest([sampler.seed, request.problem["problem_id"], request.first])[:15], 16),
+            seed=int(request.key[:15], 16),
         )
 
     def close(self) -> None:

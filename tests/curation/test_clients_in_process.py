@@ -1,4 +1,4 @@
-"""The Transformers back end on a tiny model built on the spot."""
+"""The back ends that run a model in this process, on a tiny model built on the spot."""
 
 from __future__ import annotations
 
@@ -122,6 +122,33 @@ def test_an_unloadable_model_is_an_input_error(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="cannot be loaded"):
         TransformersClient(_policy(tmp_path))
+
+
+@pytest.mark.trainers
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("form", ["chat", "completion"])
+def test_vllm_answers_in_this_process(model: Path, tmp_path: Path, form: str) -> None:
+    """Equal seeds sample the same answers with vLLM, lengths are told, and the engine closes."""
+    pytest.importorskip("vllm", reason="needs vllm: pip install 'sluice[vllm]'")
+    sampler = Sampler(max_tokens=12)
+    policy = Vllm(
+        backend="vllm",
+        name="tiny",
+        model=str(model),
+        form=form,
+        sampler=sampler,
+        per_request=3,
+        max_model_len=128,
+    )
+    client = VllmClient(policy)
+    requests = [next(plan(client, problem(number), 0, 3)) for number in (1, 2)]
+    one, two = (ask(client, requests, Workspace(tmp_path / name).cache("requests"), lambda _: None) for name in "ab")
+    client.close()
+
+    assert one == two
+    assert [3, 3] == [len(one[request.key]) for request in requests]
+    assert 3 == len({sample.text for sample in one[requests[0].key]})
+    assert all(0 < sample.tokens <= 12 for samples in one.values() for sample in samples)
 
 
 def test_a_missing_library_names_its_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
