@@ -10,7 +10,7 @@ from typing import Any
 from schemas.errors import InputError
 from schemas.ids import digest
 
-__all__ = ["FORMAT", "MANIFEST", "is_sealed", "read_manifest", "render", "seal"]
+__all__ = ["FORMAT", "MANIFEST", "is_sealed", "parse_manifest", "read_manifest", "render", "seal"]
 
 FORMAT = "sluice-release/1"
 MANIFEST = "manifest.json"
@@ -42,12 +42,26 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        return parse_manifest(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise InputError(f"{folder} is not a release folder: it has no {MANIFEST}.") from None
-    except (OSError, ValueError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path} cannot be read: {error}.") from error
+
+
+def parse_manifest(text: str, place: str) -> dict[str, Any]:
+    """Return the manifest that ``text``, found at ``place``, spells.
+
+    Raises
+    ------
+    InputError
+        If it is not a manifest that this version reads.
+    """
+    try:
+        manifest = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"the manifest {place} is not JSON: {error}.") from error
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         found = manifest.get("format") if isinstance(manifest, dict) else type(manifest).__name__
-        raise InputError(f"{path} is not a manifest of format {FORMAT!r}: found {found!r}.")
+        raise InputError(f"{place} is not a manifest of format {FORMAT!r}: found {found!r}.")
     return manifest

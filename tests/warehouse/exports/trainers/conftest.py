@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +70,45 @@ def exported(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Calla
         return export([rows], name, folder / name, Options(**options), dataset="demo@1.0.0")
 
     return make
+
+
+_READ: dict[tuple[str, str], tuple[int, int]] = {}
+
+
+@pytest.fixture(scope="session")
+def read_back() -> Callable[[ExportReport, str, int], None]:
+    """Hold what a loader of ``package`` read against what was announced, and keep it for the table."""
+
+    def hold(report: ExportReport, package: str, read: int) -> None:
+        _READ[report.target, package] = (report.rows, read)
+        assert report.parts[0].loader_rows == read
+
+    return hold
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each loader read, as the table of docs/handoff.md."""
+    if not _READ:
+        return
+    terminalreporter.write_line("| target | loader | rows in | rows read |\n|---|---|---|---|")
+    for (name, package), (rows, read) in sorted(_READ.items()):
+        terminalreporter.write_line(f"| `{name}` | {package} {_version(package)} | {rows} | {read} |")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "from source"
+
+
+@pytest.fixture
+def silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in for torchaudio where it is not installed: two trainers import it and use it for sound alone."""
+    if importlib.util.find_spec("torchaudio") is None:
+        (tmp_path / "torchaudio").mkdir()
+        (tmp_path / "torchaudio/__init__.py").touch()
+        monkeypatch.syspath_prepend(str(tmp_path))
 
 
 @pytest.fixture(scope="session")

@@ -25,19 +25,19 @@ def _answers(row: dict[str, Any]) -> tuple[str, str]:
     return tuple(fence.format(row[name][0].rstrip()) for name in ("reference_solutions", "wrong_solutions"))
 
 
-def test_skyrl(exported: Callable, expected: list, tokenizer: Any):
+def test_skyrl(exported: Callable, read_back: Callable, expected: list, tokenizer: Any):
     """SkyRL's `PromptDataset`, length filter and all, keeps every row; our ids travel in the extras."""
     skyrl = pytest.importorskip("skyrl.train.dataset.dataset")
     report = exported("skyrl-rl")
     read = skyrl.PromptDataset(_data(report), tokenizer, max_prompt_length=512, num_workers=1)
     rows = [read[place] for place in range(len(read))]
-    assert report.parts[0].loader_rows == len(rows)
+    read_back(report, "skyrl", len(rows))
     assert [row["prompt"] for row in expected] == [prompt for prompt, *_ in rows]
     assert [row["row_id"] for row in expected] == [extra["extra_info"]["row_id"] for *_, extra, _ in rows]
     assert {"sluice"} == {env for _, env, *_ in rows}
 
 
-def test_slime(exported: Callable, expected: list, tokenizer: Any):
+def test_slime(exported: Callable, read_back: Callable, expected: list, tokenizer: Any):
     """Slime's reader takes every line; prompt, label and metadata are those published."""
     slime = pytest.importorskip("slime.utils.data")
     report = exported("slime-rl")
@@ -51,7 +51,7 @@ def test_slime(exported: Callable, expected: list, tokenizer: Any):
         metadata_key="metadata",
         apply_chat_template=True,
     )
-    assert report.parts[0].loader_rows == len(read.samples)
+    read_back(report, "slime", len(read.samples))
     for row, sample in zip(expected, read.samples, strict=True):
         assert tokenizer.apply_chat_template(row["prompt"], tokenize=False, add_generation_prompt=True) == sample.prompt
         assert (row["row_id"], row["problem_id"]) == (sample.metadata["row_id"], sample.metadata["problem_id"])
@@ -68,7 +68,7 @@ def test_slime_calls_the_exported_reward(exported: Callable, expected: list, mon
     assert [1.0, 0.0] == [asyncio.run(reward(None, sample)) for sample in samples]
 
 
-def test_roll(exported: Callable, expected: list, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_roll(exported: Callable, read_back: Callable, expected: list, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     """ROLL reads the phase's folder as one type of file, and the messages from their JSON string."""
     monkeypatch.chdir(tmp_path)
     roll = pytest.importorskip("roll.datasets.dataset")
@@ -82,45 +82,51 @@ def test_roll(exported: Callable, expected: list, monkeypatch: pytest.MonkeyPatc
         preprocessing_num_workers=1,
     )
     rows = roll.get_dataset(arguments)
-    assert report.parts[0].loader_rows == len(rows)
+    read_back(report, "roll", len(rows))
     assert [row["row_id"] for row in expected] == rows["id"][:]
     assert [row["prompt"] for row in expected] == [json.loads(text) for text in rows["messages"]]
     assert [row["tests"] for row in expected] == rows["test_cases"][:]
 
 
-def test_rllm(exported: Callable, expected: list):
+def test_rllm(exported: Callable, read_back: Callable, expected: list):
     """Rllm's `Dataset.load_data` gives one free-form row per question."""
     rllm = pytest.importorskip("rllm.data.dataset")
-    rows = rllm.Dataset.load_data(_data(exported("rllm-rl", one_turn=True))).get_data()
+    report = exported("rllm-rl", one_turn=True)
+    rows = rllm.Dataset.load_data(_data(report)).get_data()
+    read_back(report, "rllm", len(rows))
     asked = [row for row in expected if len(row["prompt"]) == 1]
     assert [(row["row_id"], row["prompt"][0]["content"]) for row in asked] == [(r["id"], r["question"]) for r in rows]
 
 
-def test_nemo_rl_responses(exported: Callable, expected: list):
+@pytest.mark.usefixtures("silent")
+def test_nemo_rl_responses(exported: Callable, read_back: Callable, expected: list):
     """NeMo RL's `ResponseDataset` makes problem and answer its two messages; the task's name is whole."""
     nemo = pytest.importorskip("nemo_rl.data.datasets.response_datasets.response_dataset")
     report = exported("nemo-rl-response", one_turn=True)
     read = nemo.ResponseDataset(_data(report), split="train")
     asked = [row for row in expected if len(row["prompt"]) == 1]
+    read_back(report, "nemo_rl", len(read.dataset))
     assert "drive-stage1-train" == read.task_name
     said = [[message["content"] for message in messages] for messages in read.dataset["messages"]]
     assert [[row["prompt"][0]["content"], json.loads(row["tests"])[0]["answer"]] for row in asked] == said
 
 
-def test_nemo_rl_preferences(exported: Callable, expected: list):
+@pytest.mark.usefixtures("silent")
+def test_nemo_rl_preferences(exported: Callable, read_back: Callable, expected: list):
     """NeMo RL's `PreferenceDataset` sees two completions per row, the reference ranked first."""
     nemo = pytest.importorskip("nemo_rl.data.datasets.preference_datasets.preference_dataset")
     report = exported("nemo-rl-preference")
     rows = nemo.PreferenceDataset(_data(report), split="train").dataset
-    assert report.parts[0].loader_rows == len(rows)
+    read_back(report, "nemo_rl", len(rows))
     for row, read in zip(expected, rows, strict=True):
         assert row["prompt"] == read["context"]
         ranked = sorted(read["completions"], key=lambda completion: completion["rank"])
         assert _answers(row) == tuple(completion["completion"][0]["content"] for completion in ranked)
 
 
+@pytest.mark.usefixtures("silent")
 @pytest.mark.parametrize("name", ["llama-factory-sft", "llama-factory-preference"])
-def test_llama_factory(name: str, exported: Callable, expected: list, tmp_path: Path):
+def test_llama_factory(name: str, exported: Callable, read_back: Callable, expected: list, tmp_path: Path):
     """Its parser finds the phase in dataset_info.json, and its converter drops no row and adds no word."""
     parser = pytest.importorskip("llamafactory.data.parser")
     converter = pytest.importorskip("llamafactory.data.converter")
@@ -129,7 +135,7 @@ def test_llama_factory(name: str, exported: Callable, expected: list, tmp_path: 
     path = str(report.folder / described.dataset_name)
     rows = datasets.load_dataset("json", data_files=path, split="train", cache_dir=str(tmp_path))
     convert = converter.get_dataset_converter(described.formatting, described, SimpleNamespace(media_dir=None))
-    assert report.parts[0].loader_rows == len(rows)
+    read_back(report, "llamafactory", len(rows))
     for row, read in zip(expected, map(convert, rows), strict=True):
         turns = [message for message in row["prompt"] if message["role"] != "system"]
         system = "".join(message["content"] for message in row["prompt"] if message["role"] == "system")
@@ -138,12 +144,13 @@ def test_llama_factory(name: str, exported: Callable, expected: list, tmp_path: 
         assert answers == tuple(message["content"] for message in read["_response"])
 
 
-def test_axolotl_preferences(exported: Callable, expected: list, tokenizer: Any, tmp_path: Path):
+def test_axolotl_preferences(exported: Callable, read_back: Callable, expected: list, tokenizer: Any, tmp_path: Path):
     """Axolotl's transform finds prompt, chosen and rejected of every row."""
     axolotl = pytest.importorskip("axolotl.prompt_strategies.dpo.chat_template")
     dicts = pytest.importorskip("axolotl.utils.dict")
     report = exported("axolotl-preference")
     rows = datasets.load_dataset("json", data_files=_data(report), split="train", cache_dir=str(tmp_path))
+    read_back(report, "axolotl", len(rows))
     transform = axolotl.default(dicts.DictDefault({"datasets": [{"chat_template": "tokenizer_default"}]}))
     transform = transform[0] if isinstance(transform, tuple) else transform
     for row, read in zip(expected, rows, strict=True):
@@ -155,12 +162,13 @@ def test_axolotl_preferences(exported: Callable, expected: list, tokenizer: Any,
         assert made["rejected"].startswith(wrong)
 
 
-def test_axolotl_sft(exported: Callable, expected: list, tokenizer: Any, tmp_path: Path):
+def test_axolotl_sft(exported: Callable, read_back: Callable, expected: list, tokenizer: Any, tmp_path: Path):
     """Axolotl's chat template strategy trains on the answer of every row."""
     axolotl = pytest.importorskip("axolotl.prompt_strategies.chat_template")
     dicts = pytest.importorskip("axolotl.utils.dict")
     report = exported("axolotl-sft")
     rows = datasets.load_dataset("json", data_files=_data(report), split="train", cache_dir=str(tmp_path))
+    read_back(report, "axolotl", len(rows))
     settings = dicts.DictDefault({"sequence_len": 1024, "train_on_inputs": False, "chat_template": "tokenizer_default"})
     strategy = axolotl.load(tokenizer, settings, {"field_messages": "messages"})
     for row, read in zip(expected, rows, strict=True):

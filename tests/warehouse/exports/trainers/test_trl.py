@@ -30,12 +30,13 @@ def _reward_module(folder: Path) -> ModuleType:
 _QUIET = {"use_cpu": True, "report_to": [], "save_strategy": "no", "max_steps": 1, "logging_steps": 1}
 
 
-def test_grpo_takes_a_step_with_the_exported_reward(
-    exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
+def test_grpo_takes_a_step_with_the_exported_reward(  # noqa: PLR0913, PLR0917 - fixtures
+    exported: Callable, read_back: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
 ):
     """The trainer asks the exported reward about the first rows in published order, ids and all."""
     report = exported("trl-prompt-only", extra=["band", "pass_rate"])
     rows = _load(report, tmp_path)
+    read_back(report, "trl", len(rows))
     assert [row["row_id"] for row in expected] == rows["row_id"][:]
     assert [row["prompt"] for row in expected] == rows["prompt"][:]
     module, seen = _reward_module(report.folder), []
@@ -83,7 +84,9 @@ def test_the_reward_tells_right_from_wrong(exported: Callable, expected: list):
         module.reward(["x"], ["p_unknown"])
 
 
-def test_sft_takes_a_step(exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path):
+def test_sft_takes_a_step(  # noqa: PLR0913, PLR0917 - fixtures
+    exported: Callable, read_back: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
+):
     """Every row is tokenised, and what is trained on is the completion, word for word."""
     report = exported("trl-prompt-completion")
     rows = _load(report, tmp_path)
@@ -93,7 +96,7 @@ def test_sft_takes_a_step(exported: Callable, expected: list, tokenizer: Any, mo
         train_dataset=rows,
         args=trl.SFTConfig(**_QUIET, output_dir=str(tmp_path / "out"), per_device_train_batch_size=2, max_length=None),
     )
-    assert report.parts[0].loader_rows == len(trainer.train_dataset)
+    read_back(report, "trl", len(trainer.train_dataset))
     for row, tokens in zip(expected, trainer.train_dataset, strict=True):
         trained = [t for t, label in zip(tokens["input_ids"], tokens["labels"], strict=True) if label != -100]
         solution = row["reference_solutions"][0].strip()
@@ -104,21 +107,23 @@ def test_sft_takes_a_step(exported: Callable, expected: list, tokenizer: Any, mo
     assert result.training_loss > 0
 
 
-def test_sft_on_conversations_sees_every_row(
-    exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
+def test_sft_on_conversations_sees_every_row(  # noqa: PLR0913, PLR0917 - fixtures
+    exported: Callable, read_back: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
 ):
     """Messages are templated whole: prompt, then answer, for every row in order."""
     report = exported("trl-messages")
     args = trl.SFTConfig(**_QUIET, output_dir=str(tmp_path / "out"), max_length=None)
     trainer = trl.SFTTrainer(model=model, processing_class=tokenizer, train_dataset=_load(report, tmp_path), args=args)
-    assert report.parts[0].loader_rows == len(trainer.train_dataset)
+    read_back(report, "trl", len(trainer.train_dataset))
     for row, tokens in zip(expected, trainer.train_dataset, strict=True):
         text = tokenizer.decode(tokens["input_ids"])
         assert all(message["content"] in text for message in row["prompt"])
         assert row["reference_solutions"][0].strip() in text
 
 
-def test_dpo_takes_a_step(exported: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path):
+def test_dpo_takes_a_step(  # noqa: PLR0913, PLR0917 - fixtures
+    exported: Callable, read_back: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
+):
     """Chosen and rejected are tokenised apart, whole, for every row, and one optimisation step runs."""
     report = exported("trl-preference")
     model.save_pretrained(tmp_path / "model")
@@ -128,17 +133,20 @@ def test_dpo_takes_a_step(exported: Callable, expected: list, tokenizer: Any, mo
         train_dataset=_load(report, tmp_path),
         args=trl.DPOConfig(**_QUIET, output_dir=str(tmp_path / "out"), per_device_train_batch_size=2, max_length=None),
     )
-    assert report.parts[0].loader_rows == len(trainer.train_dataset)
+    read_back(report, "trl", len(trainer.train_dataset))
     for row, tokens in zip(expected, trainer.train_dataset, strict=True):
         assert row["reference_solutions"][0].strip() in tokenizer.decode(tokens["chosen_ids"])
         assert row["wrong_solutions"][0].strip() in tokenizer.decode(tokens["rejected_ids"])
     assert 1 == trainer.train().global_step
 
 
-def test_unpaired_rows_are_two_per_problem(exported: Callable, expected: list, tokenizer: Any, tmp_path: Path):
+def test_unpaired_rows_are_two_per_problem(
+    exported: Callable, read_back: Callable, expected: list, tokenizer: Any, tmp_path: Path
+):
     """TRL templates each verdict; labels are real booleans, true first."""
     report = exported("trl-unpaired")
     rows = _load(report, tmp_path)
+    read_back(report, "trl", len(rows))
     assert 2 * len(expected) == len(rows)
     assert [True, False] * len(expected) == rows["label"][:]
     for row in rows:

@@ -1,0 +1,5 @@
+"""Reading releases while training: an order fixed by seed and epoch, resumed exactly from a few numbers."""
+
+from warehouse.reading.reader import Reader, ReaderState, Weight
+
+__all__ = ["Reader", "ReaderState", "Weight"]
