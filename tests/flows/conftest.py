@@ -30,7 +30,7 @@ class Ran:
         return json.loads(self.out)
 
 
-def sluice(*arguments: str | Path, timeout: float = 280, **environment: str) -> Ran:
+def sluice(*arguments: str | Path, timeout: float = 900, **environment: str) -> Ran:
     """Run the command line in a process of its own, from the checkout."""
     code = "from flows.cli import main; main()"
     found = subprocess.run(
