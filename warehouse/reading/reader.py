@@ -167,7 +167,7 @@ class Reader:
             Of several processes that feed one rank, the one that yields every ``workers``-th table.
         """
         number = 0
-        kept = pa.schema([field for field in self._schema if field.name in self._columns]).empty_table()
+        kept = pa.schema([self._schema.field(name) for name in self._columns]).empty_table()
         for taken in self._windows():
             kept = pa.concat_tables([kept, taken])
             whole = kept.num_rows - kept.num_rows % size

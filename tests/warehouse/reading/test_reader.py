@@ -214,6 +214,12 @@ def test_damage_is_named(folder: Path, tmp_path: Path):
         list(_reader(tmp_path))
 
 
+def test_columns_come_in_the_order_asked_for(folder: Path):
+    """Some columns, in an order of their own."""
+    (row, *_) = Reader(folder, split="stage2.1", columns=["prompt", "row_id", "c"])
+    assert ["prompt", "row_id", "c"] == list(row)
+
+
 def test_published_rows_arrive_whole(folder: Path):
     """With all columns, a row is the published row."""
     expected = (
