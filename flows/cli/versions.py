@@ -86,8 +86,8 @@ def diff(name: str, before: str, after: str, root: Path, *, machine: bool, limit
         f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed, {found.unchanged:,} unchanged: "
         f"a {found.bump} change",
     )
-    if found.columns:
-        table("Changed columns", ("column", "records"), found.columns.items(), right=("records",))
+    if changed := {column: records for column, records in found.columns.items() if records}:
+        table("Changed columns", ("column", "records"), changed.items(), right=("records",))
     if sample.height:
         table("Records", sample.columns, sample.iter_rows())
 
