@@ -92,7 +92,8 @@ def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
         last = stage.name
 
     then(NORMALISE, recipe.normalise)
-    then(DEDUP, recipe.dedup)
+    preferred = recipe.dedup.sources or tuple(source.name for source in recipe.sources)
+    then(DEDUP, recipe.dedup.model_copy(update={"sources": preferred}))
     if (benchmarks := recipe.decontaminate.reads(recipe.limits)) is not None:
         steps.append(Step(replace(READ_STAGE, name=BENCHMARKS), fingerprint(benchmarks, folder), {}))
         then(DECONTAMINATE, recipe.decontaminate, benchmarks=(BENCHMARKS, "rows"))

@@ -8,6 +8,7 @@ failed check.
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -218,6 +219,7 @@ def _validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> dict[
         warnings.simplefilter("ignore")
         import great_expectations as gx
 
+        logging.getLogger("great_expectations").setLevel(logging.WARNING)
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(enable=False)
         context.variables.progress_bars = {"globally": False, "metric_calculations": False}
