@@ -1,10 +1,10 @@
 """Verdicts on real programs and answers, held against what is known about them; each figure with its command.
 
-    python benchmarks/verdicts.py humaneval --rung L2      references and 16,400 recorded completions
-    python benchmarks/verdicts.py speed --rung L2          CPU per program, beside evalplus where it is installed
-    python benchmarks/verdicts.py gsm8k                    the flags of four models' recorded solutions
-    python benchmarks/verdicts.py cruxeval                 800 x 10 recorded predictions, by execution
-    python benchmarks/verdicts.py references               MBPP and LeetCode reference solutions
+python benchmarks/verdicts.py humaneval --rung L2      references and 16,400 recorded completions
+python benchmarks/verdicts.py speed --rung L2          CPU per program, beside evalplus where it is installed
+python benchmarks/verdicts.py gsm8k                    the flags of four models' recorded solutions
+python benchmarks/verdicts.py cruxeval                 800 x 10 recorded predictions, by execution
+python benchmarks/verdicts.py references               MBPP and LeetCode reference solutions
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from schemas.recipe.verify import Verify
 DATA = Path(os.environ.get("SLUICE_DATA", Path(__file__).resolve().parent.parent.parent / "shared" / "data")) / "rlvr"
 STOPS = ("\nclass", "\ndef", "\n#", "\nif", "\nprint")
 MODELS = ("6b_finetuning", "6b_verification", "175b_finetuning", "175b_verification")
-LEETCODE_PRELUDE = '''
+LEETCODE_PRELUDE = """
 from bisect import *
 from collections import *
 from functools import *
@@ -80,7 +80,7 @@ def is_same_tree(a, b):
     if not a or not b:
         return not a and not b
     return a.val == b.val and is_same_tree(a.left, b.left) and is_same_tree(a.right, b.right)
-'''
+"""
 
 
 def rows(name: str) -> list[Any]:
@@ -190,7 +190,9 @@ def gsm8k(args: argparse.Namespace) -> None:
         judged = judge(tasks, args)
         flags = [p[model]["is_correct"] for p in problems]
         apart = [i for i, (j, flag) in enumerate(zip(judged, flags, strict=True)) if j.all_passed is not flag]
-        print(f"{model}: {sum(bool(j.all_passed) for j in judged)} of {len(problems)}, recorded {sum(flags)}, apart: {apart}")
+        print(
+            f"{model}: {sum(bool(j.all_passed) for j in judged)} of {len(problems)}, recorded {sum(flags)}, apart: {apart}"
+        )
 
 
 def cruxeval(args: argparse.Namespace) -> None:
@@ -211,7 +213,11 @@ def cruxeval(args: argparse.Namespace) -> None:
 def references(args: argparse.Namespace) -> None:
     """Reference solutions of MBPP and LeetCode; each failure with its reason."""
     mbpp = [
-        asserts(p["code"], [f"{p['test_setup_code']}\n{test}" for test in p["test_list"]], entry_of(p["code"], p["test_list"]))
+        asserts(
+            p["code"],
+            [f"{p['test_setup_code']}\n{test}" for test in p["test_list"]],
+            entry_of(p["code"], p["test_list"]),
+        )
         for p in rows("mbpp.jsonl.gz")
     ]
     report("mbpp", judge(mbpp, args))

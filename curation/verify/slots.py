@@ -27,6 +27,7 @@ _HERE = Path(__file__).resolve().parent
 _START_S = 60.0
 _GRACE_S = 15.0
 _PATIENCE = 20
+_QUIET_MS = 12
 _CHUNK = 1 << 16
 
 Enough = Callable[[Mapping[str, bytearray]], bool]
@@ -232,37 +233,52 @@ class Slot:
         return {"role": child.role, "limits": asdict(child.limits), "fds": places}
 
     def _pump(self, wires: list[_Wire], budget: float, enough: Enough | None, linger_s: float) -> Any:
-        """Read the wires until the zygote tells how the children ended."""
+        """Read the wires until the zygote tells how the children ended.
+
+        For the first moments nobody listens to the wires: most programs end before, and one wake-up does for all.
+        """
         assert self.control is not None
+        began = time.monotonic()
         poll = select.poll()
-        by_fd = {wire.fd: wire for wire in wires}
-        for fd in (self.control.fileno(), *by_fd):
+        poll.register(self.control, select.POLLIN)
+        if not poll.poll(_QUIET_MS):
+            self._listen(poll, wires, began + budget, enough, linger_s)
+        for wire in wires:
+            wire.drain_rest()
+        return self._reply()
+
+    def _listen(
+        self, poll: select.poll, wires: list[_Wire], deadline: float, enough: Enough | None, linger_s: float
+    ) -> None:
+        """Read the wires as they speak, and stop the job when it has said enough or too much."""
+        control = self.control.fileno() if self.control else -1
+        open_wires = {wire.fd: wire for wire in wires}
+        for fd in open_wires:
             poll.register(fd, select.POLLIN)
-        deadline = time.monotonic() + budget
         ask_at, stopped = None, False
         while True:
             wait = min(deadline, ask_at or deadline) - time.monotonic()
             ready = {fd for fd, _ in poll.poll(max(0.0, wait * 1e3))}
-            for wire in (by_fd[fd] for fd in ready if fd in by_fd):
+            for wire in [open_wires[fd] for fd in ready if fd in open_wires]:
                 wire.drain()
                 if not wire.open:
-                    poll.unregister(wire.fd)
+                    poll.unregister(open_wires.pop(wire.fd).fd)
                 if wire.name == "channel":
                     ask_at = time.monotonic() + linger_s
-            if self.control.fileno() in ready:
-                for wire in wires:
-                    wire.drain_rest()
-                return self._reply()
+            if control in ready:
+                return
             now = time.monotonic()
-            over = any(wire.overflow for wire in wires)
-            if ask_at and now >= ask_at:
-                ask_at = None
-                over = over or bool(enough and enough({wire.name: wire.data for wire in wires}))
-            if over and not stopped:
-                self.control.sendall(b"k")
-                stopped = True
             if now >= deadline:
                 raise OSError("no answer within the time allowed")
+            asked = ask_at is not None and now >= ask_at
+            ask_at = None if asked else ask_at
+            if not stopped and (any(wire.overflow for wire in wires) or (asked and self._satisfied(wires, enough))):
+                self.control.sendall(b"k")
+                stopped = True
+
+    @staticmethod
+    def _satisfied(wires: list[_Wire], enough: Enough | None) -> bool:
+        return enough is not None and enough({wire.name: wire.data for wire in wires})
 
     def _reply(self) -> Any:
         (size,) = struct.unpack("!I", self._receive(4))

@@ -5,10 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import resource
-import shutil
 import signal
-import subprocess
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,13 +87,13 @@ class Cage:
             pass
         self.uids: list[int] | None = settings["uids"]
         self.scratch_home: str = settings["scratch"]
+        self.scratch: str | None = None
+        self.jobs = 0
         self.namespaces = self.landlock = None
         self.filters: dict[str, Any] = {}
         self.linux = os.uname().sysname == "Linux"
         if settings["rung"] == "L3":
-            self.namespaces = Namespaces(
-                settings["readable"], tempfile.mkdtemp(dir=self.scratch_home), own_user=self.uids is None
-            )
+            self.namespaces = Namespaces(settings["readable"], self._folder(), own_user=self.uids is None)
         self.proc = self.namespaces.proc if self.namespaces else os.open("/proc" if self.linux else "/", os.O_RDONLY)
         self.null = os.open(os.devnull, os.O_RDWR)
         if settings["rung"] != "L1":
@@ -105,7 +102,6 @@ class Cage:
             adopt_orphans()
         self.ready_read, self.ready_write = os.pipe()
         os.set_blocking(self.ready_read, False)
-        self.scratch: str | None = None
 
     def _prepare_filters(self, settings: dict[str, Any]) -> None:
         architecture = numbers()
@@ -125,9 +121,15 @@ class Cage:
         if self.namespaces:
             self.scratch = self.namespaces.fresh_scratch(uid, gid, _SCRATCH_MB, _SCRATCH_INODES)
             return
-        self.scratch = tempfile.mkdtemp(dir=self.scratch_home)
+        self.scratch = self._folder()
         if self.uids:
             os.chown(self.scratch, uid, gid)
+
+    def _folder(self) -> str:
+        self.jobs += 1
+        folder = f"{self.scratch_home}/{os.getpid()}-{self.jobs}"
+        os.mkdir(folder, 0o700)
+        return folder
 
     def after(self, *, forked: bool) -> None:
         """Remove what the job left: files, and at rungs where it could fork, processes."""
@@ -139,8 +141,15 @@ class Cage:
         try:
             os.rmdir(self.scratch or "")
         except OSError:
-            subprocess.run(["/bin/chmod", "-R", "u+rwx", self.scratch or ""], check=False, stderr=subprocess.DEVNULL)
-            subprocess.run(["/bin/rm", "-rf", self.scratch or ""], check=False, stderr=subprocess.DEVNULL)
+            self._remove(self.scratch or "")
+
+    @staticmethod
+    def _remove(folder: str) -> None:
+        """Remove what programs made: depths that recursion cannot follow, folders that nobody may enter."""
+        for command in (["/bin/chmod", "-R", "u+rwx", folder], ["/bin/rm", "-rf", folder]):
+            quiet = [(os.POSIX_SPAWN_DUP2, os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), 2)]
+            os.waitpid(os.posix_spawn(command[0], command, {}, file_actions=quiet), 0)
+            os.close(quiet[0][1])
 
     def _sweep(self) -> None:
         for uid in self.uids or ():

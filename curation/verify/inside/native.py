@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,8 @@ _SAID = 2000
 
 def compile_program(payload: dict[str, Any], channel: int) -> None:
     """Run the compiler on the source, and write the executable to standard output."""
+    import subprocess
+
     Path(payload["source_name"]).write_text(payload["program"], encoding="utf-8", errors="surrogateescape")
     done = subprocess.run(payload["command"], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
     if done.returncode != 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from typing import Any
 
@@ -23,7 +24,8 @@ LINK = 4
 def read_payload(fd: int) -> dict[str, Any]:
     """Read what the child is to work on."""
     with os.fdopen(fd, "rb") as file:
-        return decode(file.read())
+        body = file.read()
+    return decode(body) if b'"!"' in body else json.loads(body)
 
 
 def warm(role: str) -> None:

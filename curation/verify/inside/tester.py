@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import builtins
 import os
-import secrets
 from collections import deque
 from types import CodeType
 from typing import Any
@@ -159,7 +158,7 @@ class _Link:
         return self._exchange(request)["ok"]
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
-        nonce = secrets.token_hex(8)
+        nonce = os.urandom(8).hex()
         self.shared.begin()
         message = encode({**request, "n": nonce}, self.shared)
         message["objects"] = self.shared.attributes()

@@ -10,8 +10,7 @@ import json
 import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable
-from decimal import Decimal
-from fractions import Fraction
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
@@ -96,9 +95,12 @@ def _other(value: Any, objects: Objects, depth: int) -> Any:
     for base, tag, text in _TEXTS:
         if isinstance(value, base):
             return {_TAG: tag, "v": text(value)}
-    if type(value).__name__ in _ITERATORS:
+    kind = type(value)
+    if number := _NUMBERS.get((kind.__module__, kind.__name__)):
+        return {_TAG: kind.__name__, "v": number(value)}
+    if kind.__name__ in _ITERATORS:
         return {_TAG: "iter", "v": [encode(item, objects, depth + 1) for item in _bounded(value)]}
-    if type(value).__module__ == "numpy" and hasattr(value, "tolist"):
+    if kind.__module__ == "numpy" and hasattr(value, "tolist"):
         return encode(value.tolist(), objects, depth + 1)
     return objects.outgoing(value, lambda part: encode(part, objects, depth + 1))
 
@@ -127,9 +129,12 @@ _TEXTS: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
     (bytes, "bytes", lambda value: bytes(value).hex()),
     (bytearray, "bytearray", lambda value: bytes(value).hex()),
     (complex, "complex", lambda value: [repr(value.real), repr(value.imag)]),
-    (Decimal, "Decimal", str),
-    (Fraction, "Fraction", lambda value: [hex(value.numerator), hex(value.denominator)]),
 )
+_NUMBERS: dict[tuple[str, str], Callable[[Any], Any]] = {
+    ("decimal", "Decimal"): str,
+    ("fractions", "Fraction"): lambda value: [hex(value.numerator), hex(value.denominator)],
+}
+"""Numbers of modules that are imported only where a program has imported them."""
 _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda v: int(v, 16),
     "float": lambda v: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[v],
@@ -144,8 +149,8 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "bytes": bytes.fromhex,
     "bytearray": bytearray.fromhex,
     "complex": lambda v: complex(float(v[0]), float(v[1])),
-    "Decimal": Decimal,
-    "Fraction": lambda v: Fraction(int(v[0], 16), int(v[1], 16)),
+    "Decimal": lambda v: import_module("decimal").Decimal(v),
+    "Fraction": lambda v: import_module("fractions").Fraction(int(v[0], 16), int(v[1], 16)),
     "iter": lambda v: iter(list(v)),
 }
 

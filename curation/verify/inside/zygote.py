@@ -30,9 +30,8 @@ _TICK_S = 0.05
 _PATIENCE = 20
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _PRELOAD = (
-    "array", "ast", "bisect", "cmath", "collections.abc", "copy", "datetime", "decimal", "enum", "fractions",
-    "functools", "hashlib", "heapq", "io", "itertools", "json", "math", "operator", "queue", "random", "re",
-    "statistics", "string", "struct", "textwrap", "threading", "time", "traceback", "typing", "unicodedata",
+    "bisect", "cmath", "collections.abc", "copy", "dataclasses", "datetime", "enum", "functools", "heapq", "io",
+    "itertools", "json", "math", "operator", "random", "re", "string", "threading", "time", "traceback", "typing",
 )  # fmt: skip
 
 

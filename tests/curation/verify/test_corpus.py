@@ -93,7 +93,10 @@ def test_verdicts_under_load_and_again(judge: Judge, traps: dict[str, str]) -> N
 
 def _interpreter() -> str | None:
     """Return a Python of this version that an ordinary user can start."""
-    for candidate in (sys.executable, shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin")):
+    for candidate in (
+        sys.executable,
+        shutil.which(f"python3.{sys.version_info.minor}", path="/usr/bin:/usr/local/bin"),
+    ):
         if candidate and all(folder.stat().st_mode & 1 for folder in Path(candidate).resolve().parents):
             return candidate
     return None
@@ -120,6 +123,14 @@ def test_as_an_ordinary_user(tmp_path: Path) -> None:
     }
     command = [python, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", str(Path(__file__))]
     done = subprocess.run(
-        command, cwd=ROOT, env=environment, user=65534, group=65534, extra_groups=[], capture_output=True, text=True, check=False,
+        command,
+        cwd=ROOT,
+        env=environment,
+        user=65534,
+        group=65534,
+        extra_groups=[],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert 0 == done.returncode, done.stdout[-3000:]
