@@ -63,7 +63,7 @@ def compare(before: str, after: str, root: Path, *, machine: bool, limit: int) -
     if found.is_empty():
         raise UsageError(
             f"no problem was measured by both {before} and {after} with one sampler.",
-            hint='sluice sql "SELECT DISTINCT policy, policy_revision, sampler FROM pass_rates" lists what was measured.',
+            hint="`sluice sql 'FROM pass_rates'` shows what was measured.",
         )
     changes = found.group_by("change").agg(problems=pl.len(), mean_delta=pl.col("delta").mean()).sort("change")
     table(f"{before} to {after}", changes.columns, changes.iter_rows(), right=("problems", "mean_delta"))
