@@ -12,7 +12,7 @@ from curation.drive import deviations, phase_sizes, training_plan
 from schemas.contracts import contract
 from schemas.errors import ExportRefused
 from schemas.recipe.recipe import Recipe
-from warehouse.exports import export
+from warehouse.exports import export, readiness
 from warehouse.house import Warehouse
 from warehouse.release.info import Change, ReleaseInfo
 from warehouse.release.write import Release, write_release
@@ -110,8 +110,16 @@ def _info(warehouse: Warehouse, version: Version) -> ReleaseInfo:
         reports={"decontamination": _decontamination(warehouse, version.run_id)},
         training_plan={"phases": phases(warehouse, version)},
         deviations=_deviations(recipe),
+        targets=_targets(warehouse, version, recipe.publish.exports),
         publish=recipe.publish,
     )
+
+
+def _targets(warehouse: Warehouse, version: Version, names: Sequence[str]) -> list[dict[str, Any]]:
+    """Return what the loader of each trainer that the recipe names would see."""
+    if not names:
+        return []
+    return [ready.to_json() for ready in readiness(warehouse.files(version.name, version.version), names)]
 
 
 def _deviations(recipe: Recipe) -> list[dict[str, Any]]:

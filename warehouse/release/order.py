@@ -17,7 +17,7 @@ from warehouse.fingerprint import read_parquet_sql
 __all__ = ["BATCH", "Part", "batches", "ordered", "published_order", "survey"]
 
 _PARTED = ("curriculum", "phase")
-_MEMORY = "2GB"
+_MEMORY = "1GB"
 BATCH = 1024
 """Rows handled at a time."""
 
@@ -74,7 +74,7 @@ def batches(rows: int) -> Iterator[int]:
 def ordered(paths: Sequence[Path], of: Contract, sizes: Iterable[int]) -> Iterator[pa.Table]:
     """Yield the rows in published order as tables of ``sizes`` rows, typed as the contract says.
 
-    Sorting spills to disk beyond 2 GB, so that memory stays flat.
+    Sorting spills to disk beyond 1 GB, so that memory stays flat.
     """
     columns = ", ".join(f'"{name}"' for name in of.names)
     keys = ", ".join(f'"{name}"' for name in published_order(of))
