@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.books import decisions_of, files_of, lineage_of
-from flows.steps import BENCHMARKS, GOLD, PASS_RATES, READ, ROLLOUTS, Step, prompt_set_steps
+from flows.steps import ASIDE, CONTROL, GOLD, PASS_RATES, READ, ROLLOUTS, Step, prompt_set_steps
 from schemas.contracts import Contract
 from schemas.errors import GateFailed, SluiceError
 from schemas.ids import canonical_json, digest
@@ -153,9 +153,29 @@ class Build:
         warehouse.upsert_run(self._run(status, finished=True, dataset_version=published.version.version))
         return published
 
+    def publish_control(self, warehouse: Warehouse) -> Published | None:
+        """Publish the control set that the filters drew, as a dataset of its own; None if none was asked for.
+
+        Raises
+        ------
+        GateFailed, GateBroken, PublishConflict, WarehouseError
+            As `Warehouse.publish`.
+        """
+        if CONTROL not in self.done:
+            return None
+        rows = self.done[CONTROL].tables["prompt_set"]
+        context = AuditedBuild(warehouse.workspace, content_hash=rows.content_hash)
+        return warehouse.publish(
+            f"{self.recipe.name}_{CONTROL}",
+            "prompt_set",
+            rows,
+            run_id=self.run_id,
+            audit=lambda paths, of: audit(paths, of, context=context),
+        )
+
     def audit(self, paths: list[Path], of: Contract, warehouse: Warehouse) -> AuditResult:
         """Hold staged files against their contract and the invariants of this build."""
-        stages = [] if self.carries_on else [run for name, run in self.done.items() if name != BENCHMARKS]
+        stages = [] if self.carries_on else [run for name, run in self.done.items() if name not in ASIDE]
         context = AuditedBuild(warehouse.workspace, stages, self.rows.content_hash)
         return audit(paths, of, context=context)
 

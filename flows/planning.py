@@ -7,7 +7,7 @@ from typing import Any
 
 from flows.build import Build
 from flows.steps import ROLLOUTS, Step
-from schemas.recipe.rollouts import Rollouts
+from schemas.recipe.rollouts import Policy, Rollouts
 from warehouse.stages import Services, StageRun, Workspace
 
 __all__ = ["Planned", "plan_of"]
@@ -77,6 +77,14 @@ def _answers(config: Rollouts, rows: int | None) -> str:
     for policy in config.policies:
         levels = config.escalation.levels if policy.samples == "escalate" else (policy.samples,)
         each = " to ".join(str(level) for level in dict.fromkeys((levels[0], levels[-1])))
-        total = f", at most {rows * levels[-1]:,}" if rows is not None and isinstance(levels[-1], int) else ""
-        told.append(f"{policy.name}: {each} answers per problem{total}")
+        told.append(f"{policy.name}: {each} answers per problem{_at_most(policy, rows, levels[-1])}")
     return "; ".join(told) + "; cached answers and verdicts are not paid for again"
+
+
+def _at_most(policy: Policy, rows: int | None, each: int | str) -> str:
+    """Return the largest bill: answers, and for models the tokens that these may take."""
+    if rows is None or not isinstance(each, int):
+        return ""
+    sampler = getattr(policy, "sampler", None)
+    tokens = f" of up to {sampler.max_tokens:,} tokens" if sampler and policy.backend != "recorded" else ""
+    return f", at most {rows * each:,}{tokens}"

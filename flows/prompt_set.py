@@ -43,7 +43,10 @@ def _books(build: Build) -> None:
 
 @task(name="publish", cache_policy=NO_CACHE)
 def _publish(build: Build) -> Published:
-    return build.publish(Warehouse.open(build.root))
+    warehouse = Warehouse.open(build.root)
+    published = build.publish(warehouse)
+    build.publish_control(warehouse)
+    return published
 
 
 @task(name="hand-off", cache_policy=NO_CACHE)

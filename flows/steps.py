@@ -16,6 +16,7 @@ from curation.sources.stage import READ as READ_STAGE
 from dedup.text.stage import DEDUP
 from schemas.errors import UsageError
 from schemas.recipe.base import Section
+from schemas.recipe.curricula import Curricula, Plain
 from schemas.recipe.measures import Measure
 from schemas.recipe.recipe import Recipe
 from schemas.tables import TableRef
@@ -23,7 +24,8 @@ from warehouse.stages import Services, Stage, StageRun, finished, run_stage, sta
 from warehouse.versions import Version
 
 __all__ = [
-    "BENCHMARKS",
+    "ASIDE",
+    "CONTROL",
     "GOLD",
     "PASS_RATES",
     "READ",
@@ -38,6 +40,9 @@ GOLD = gold.STAGE.name
 ROLLOUTS = rollouts.STAGE.name
 PASS_RATES = pass_rates.STAGE.name
 BENCHMARKS = "benchmarks"
+CONTROL = "control"
+ASIDE = (BENCHMARKS, CONTROL)
+"""Steps beside the chain that hands problems on."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +107,10 @@ def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
     then(pass_rates.STAGE, None, rollouts=(ROLLOUTS, "rollouts"))
     measured = {"pass_rates": (PASS_RATES, "pass_rates"), "test_quality": (GOLD, "test_quality")}
     then(filters.STAGE, recipe.filters, rollouts=(ROLLOUTS, "rollouts"), **measured)
+    if recipe.filters.control is not None:
+        laid = Plain(name=CONTROL, order="shuffled", measure=recipe.filters.measure, seed=recipe.filters.control.seed)
+        drawn = {"rows": (filters.STAGE.name, "controls"), **measured}
+        steps.append(Step(replace(drive.STAGE, name=CONTROL), Curricula(plain=(laid,)), drawn))
     then(drive.STAGE, recipe.curricula, decisions=(filters.STAGE.name, "decisions"), **measured)
     return steps
 

@@ -10,6 +10,7 @@ import polars as pl
 from flows.build import Build
 from flows.console import bars, console, table
 from flows.hand_off import HandedOff, phases
+from flows.steps import CONTROL
 from warehouse.audits import AuditResult
 from warehouse.house import Warehouse
 from warehouse.publish import Published
@@ -44,6 +45,7 @@ def summary(
         told["rows"] = published.version.rows
         told["audit"] = published.audit.summary if published.audit else None
         told["phases"] = phases(warehouse, published.version)
+        told["control"] = f"{build.recipe.name}_{CONTROL}" if CONTROL in build.done else None
     if release is not None:
         told["release"] = str(release.folder)
     told["exports"] = [{"target": e.target, "folder": str(e.folder), "refused": e.refused} for e in exports]
@@ -89,6 +91,8 @@ def _show_version(told: Mapping[str, Any]) -> None:
         console.print(f"\n[bold]{name}[/] already holds exactly these {told['rows']:,} rows; nothing changed.")
     else:
         console.print(f"\nPublished [bold]{name}[/]: {told['rows']:,} rows. {told['audit']}")
+    if told["control"]:
+        console.print(f"control  {told['control']}: as many problems, drawn at random")
     if "release" in told:
         console.print(f"release  {told['release']}", soft_wrap=True)
     for export in told["exports"]:
