@@ -9,6 +9,7 @@ failed check.
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -211,6 +212,24 @@ def _repeated(table: _Table, check: Check) -> int:
         FROM (SELECT count(*) AS n FROM {table.source} WHERE NOT ({missing}) GROUP BY {key} HAVING count(*) > 1)
     """  # noqa: S608 - names come from contracts
     return int(table.connection.execute(query).fetchall()[0][0])
+
+
+@contextmanager
+def _without_spark() -> Iterator[None]:
+    """Hide Spark from an import that only looks whether it is there.
+
+    It costs seconds, and where ``__main__`` is no file, pyspark without grpc ends the process with exit status 0.
+    """
+    there = {name: sys.modules.get(name) for name in ("pyspark", "pyspark.sql.connect")}
+    sys.modules.update(dict.fromkeys(there))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name, module in there.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
 
 
 def _validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,6 +97,13 @@ def _failed(result: AuditResult) -> dict[str, int]:
 def rows_read(request: pytest.FixtureRequest) -> int:
     """The limit that makes the gate read rows, or counts."""
     return request.param
+
+
+def test_a_check_of_the_main_module_by_pyspark_does_not_end_the_process() -> None:
+    """Where there is no main file, pyspark without its remote client's parts would exit with 0; the gate goes on."""
+    code = "from warehouse import gate\nwith gate._without_spark(): import great_expectations\nprint('alive')"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "alive\n" == ran.stdout
 
 
 @settings(
