@@ -72,7 +72,11 @@ def export_folder(warehouse: Warehouse, version: Version, target: str) -> Path:
 def phases(warehouse: Warehouse, version: Version) -> list[dict[str, Any]]:
     """Return the phases of a version with rows, rollouts, steps and lengths: its training plan."""
     sizes = phase_sizes(warehouse.scan(version.name, version.version))
-    return training_plan(recipe_of(warehouse, version).curricula, sizes)
+    recipe = recipe_of(warehouse, version)
+    planned = training_plan(recipe.curricula, sizes) if version.name == recipe.name else []
+    told = {(phase["curriculum"], phase["phase"]) for phase in planned}
+    others = [place for place in sizes if place not in told]
+    return planned + [{"curriculum": c, "phase": p, "rows": sizes[c, p], "shuffle": False} for c, p in others]
 
 
 def recipe_of(warehouse: Warehouse, version: Version) -> Recipe:
