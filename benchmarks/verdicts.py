@@ -197,7 +197,8 @@ def gsm8k(args: argparse.Namespace) -> None:
 
 def cruxeval(args: argparse.Namespace) -> None:
     """Predicted outputs of 800 functions, judged by running both sides."""
-    problems, predictions = rows("cruxeval.jsonl.gz"), rows("cruxeval_o_codellama7b_scored.json.gz")
+    problems, recorded = rows("cruxeval.jsonl.gz"), rows("cruxeval_o_codellama7b_scored.json.gz")
+    predictions, flags = recorded["raw_generations"], recorded["raw_scored_generations"]
     tasks = []
     for problem in problems:
         for guess in predictions[problem["id"]]:
@@ -207,7 +208,14 @@ def cruxeval(args: argparse.Namespace) -> None:
     counts = [sum(bool(j.all_passed) for j in judged[i : i + 10]) for i in range(0, len(judged), 10)]
     for k in (1, 5):
         print(f"pass@{k}: {100 * sum(pass_at(k, 10, c) for c in counts) / len(counts):.4f} %")
-    print(dict(Counter(j.status.value for j in judged)))
+    told = [flag for problem in problems for flag in flags[problem["id"]]]
+    apart = [i for i, (j, flag) in enumerate(zip(judged, told, strict=True)) if bool(j.all_passed) is not flag]
+    print(f"verdicts that differ from the recorded ones: {len(apart)} of {len(judged)}")
+    for i in apart[:20]:
+        guess = predictions[problems[i // 10]["id"]][i % 10]
+        print(
+            f"    {problems[i // 10]['id']}: {guess[:80]!r} recorded {told[i]}, judged {judged[i].status.value} {judged[i].detail[:80]}"
+        )
 
 
 def references(args: argparse.Namespace) -> None:

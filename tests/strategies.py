@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["alike_texts", "counts", "json_values", "programs"]
+__all__ = ["alike_texts", "counts", "json_values", "plain_values", "programs"]
 
 
 def json_values(max_leaves: int = 10) -> st.SearchStrategy[Any]:
@@ -62,3 +62,16 @@ def programs(draw: st.DrawFn, most: int = 5) -> str:
     )
     body = [*draw(st.lists(lines, max_size=most)), f"return {draw(expressions)}"]
     return "def f(x, y, items):\n    total = 0\n" + "".join(f"    {line}\n" for line in body)
+
+
+def plain_values() -> st.SearchStrategy[Any]:
+    """Values of built-in types, nested, including those that JSON has no word for."""
+    keys = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.tuples(st.integers(), st.text(max_size=3))
+    scalars = keys | st.floats(allow_nan=False) | st.binary(max_size=8) | st.complex_numbers(allow_nan=False)
+    return st.recursive(
+        scalars | st.frozensets(keys, max_size=4) | st.sets(keys, max_size=4),
+        lambda inner: st.lists(inner, max_size=4)
+        | st.tuples(inner, inner)
+        | st.dictionaries(keys | st.just("!"), inner, max_size=4),
+        max_leaves=12,
+    )

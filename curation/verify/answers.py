@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -14,6 +14,7 @@ from curation.verify.inside.frames import ProtocolError, split
 from curation.verify.inside.lockdown import Limits
 from curation.verify.inside.values import decode
 from curation.verify.judgement import Judgement, verdict
+from curation.verify.plugins import graders
 from curation.verify.problems import Problem
 from curation.verify.slots import Child, Slot
 from schemas.enums import Isolation, Status, VerifierKind
@@ -88,29 +89,29 @@ def judge_answers(
     """Hold answers against the right ones; what needs mathematics goes to the grader's sandbox in one batch."""
     statuses: list[list[Status | None]] = [
         [_DIRECT[problem.kind](problem.spec, case["answer"], answer) for case in problem.tests]
+        if problem.kind in _DIRECT
+        else [None] * len(problem.tests)
         for problem, answer in zip(problems, answers, strict=True)
     ]
     open_cases = [(i, j) for i, row in enumerate(statuses) for j, status in enumerate(row) if status is None]
-    pairs = [
-        [_delimited(str(problems[i].tests[j]["answer"])), _delimited(_given(problems[i], answers[i]))]
-        for i, j in open_cases
-    ]
-    cpu = 0.0
-    if pairs:
-        graded, cpu = _grade(slot, pairs, settings)
-        for (i, j), status in zip(open_cases, graded, strict=True):
-            statuses[i][j] = status
-    share = cpu / len(open_cases) if open_cases else 0.0
-    needed = {i for i, _ in open_cases}
+    items = [_item(problems[i], problems[i].tests[j], answers[i]) for i, j in open_cases]
+    cpu = [0.0] * len(problems)
+    said = [""] * len(problems)
+    for (i, j), (status, reason, seconds) in zip(open_cases, _grade(slot, items, settings), strict=True):
+        statuses[i][j] = status
+        said[i] = said[i] or reason
+        cpu[i] += seconds
     return [
-        verdict(
-            [s or Status.XX for s in row],
-            isolation,
-            _detail(problems[i], answers[i], row),
-            share if i in needed else 0.0,
-        )
+        verdict([s or Status.XX for s in row], isolation, said[i] or _detail(problems[i], answers[i], row), cpu[i])
         for i, row in enumerate(statuses)
     ]
+
+
+def _item(problem: Problem, case: dict[str, Any], answer: str) -> dict[str, Any]:
+    """Return what the grader's sandbox needs to judge one case."""
+    if problem.kind != VerifierKind.MATH:
+        return {"grader": graders()[problem.kind], "spec": problem.spec, "test": case, "answer": answer}
+    return {"right": _delimited(str(case["answer"])), "given": _delimited(_given(problem, answer))}
 
 
 def _given(problem: Problem, answer: str) -> str:
@@ -176,21 +177,20 @@ _DIRECT: dict[str, Callable[[dict[str, Any], Any, str], Status | None]] = {
 }
 
 
-def _grade(slot: Slot, pairs: list[list[str]], settings: Verify) -> tuple[list[Status], float]:
-    """Run pairs through the grader's sandbox; one that exhausts it alone gets the status of that, the rest go on."""
-    limits = Limits(
-        settings.time_limit_s,
-        max(settings.wall_factor * settings.time_limit_s, settings.time_limit_s + 2),
-        settings.memory_mb,
-    )
-    statuses: list[Status] = []
-    cpu = 0.0
-    while len(statuses) < len(pairs):
-        left = pairs[len(statuses) :]
-        (end,) = slot.run([Child("grader", {"pairs": left}, limits, {"channel": 1 << 20})])
-        cpu += end.cpu_s
+def _grade(slot: Slot, items: list[dict[str, Any]], settings: Verify) -> Iterator[tuple[Status, str, float]]:
+    """Run items through the grader's sandbox; one that exhausts it alone gets the status of that, the rest go on."""
+    limit = settings.time_limit_s
+    limits = Limits(limit, max(settings.wall_factor * limit, limit + 2), settings.memory_mb)
+    done = 0
+    while done < len(items):
+        (end,) = slot.run([Child("grader", {"items": items[done:]}, limits, {"channel": 1 << 20})])
         reports = [json.loads(body) for body in split(end.output["channel"])]
-        statuses += [Status.AC if report["same"] else Status.WA for report in reports]
+        share = end.cpu_s / max(1, len(reports))
+        for report in reports:
+            if "fault" in report:
+                yield Status.XX, report["fault"], share
+            else:
+                yield Status.AC if report["same"] else Status.WA, "", share
         if not reports:
-            statuses.append(death(end, limits)[0])
-    return statuses, cpu
+            yield (*death(end, limits), end.cpu_s)
+        done += max(1, len(reports))

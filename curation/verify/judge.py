@@ -16,6 +16,7 @@ from curation.verify.functions import judge_asserts, judge_calls
 from curation.verify.judgement import Judgement, Task, fault
 from curation.verify.home import Home
 from curation.verify.ladder import Report, detect
+from curation.verify.plugins import graders
 from curation.verify.problems import InvalidProblemError, Problem, parse
 from curation.verify.programs import judge_stdio
 from curation.verify.slots import Slot, SlotError
@@ -75,11 +76,12 @@ class Judge:
         self._home = Home(self.isolation)
         self._home.provide()
         candidates = [self._home.slot(self.settings.packages) for _ in range(self.workers)]
-        graders = [
-            self._home.slot(_GRADER_PACKAGES, preload=["math_verify"], warm="grader") for _ in range(self.workers)
-        ]
+        brought = {target.partition(":")[0] for target in graders().values()}
+        packages = (*_GRADER_PACKAGES, *sorted({module.partition(".")[0] for module in brought}))
+        modules = ["math_verify", *sorted(brought)]
+        grading = [self._home.slot(packages, preload=modules, warm="grader") for _ in range(self.workers)]
         self._slots = [Slot(settings) for settings in candidates]
-        self._grading = [Slot(settings) for settings in graders]
+        self._grading = [Slot(settings) for settings in grading]
         self._free = _queue(self._slots)
         self._graders = _queue(self._grading)
         self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="judge")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from curation.verify.plugins import graders
 from schemas.enums import VerifierKind
 from schemas.ids import canonical_json
 
@@ -59,6 +60,9 @@ def parse(verifier: str, tests: str) -> Problem:
     check = _CHECKS.get(spec["kind"])
     if check is not None:
         check(spec, cases)
+    elif spec["kind"] not in graders():
+        known = ", ".join([*_CHECKS, *graders()])
+        raise InvalidProblemError(f"no grader is called {spec['kind']!r}; known are {known}")
     return Problem(spec["kind"], spec, cases)
 
 

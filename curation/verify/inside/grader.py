@@ -1,7 +1,8 @@
-"""The grader's side: mathematical equality by math-verify, one frame per pair, hang or not."""
+"""The grader's side: mathematical equality by math-verify, and graders of other packages."""
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from .candidate import describe
@@ -11,13 +12,22 @@ __all__ = ["run_grader", "same"]
 
 
 def run_grader(payload: dict[str, Any], channel: int) -> None:
-    """Compare every pair of right and given answer, and report each under its index."""
-    for index, (right, given) in enumerate(payload["pairs"]):
+    """Judge every item and report each under its index."""
+    for index, item in enumerate(payload["items"]):
+        write_frame(channel, {"t": index, **_report(item)})
+
+
+def _report(item: dict[str, Any]) -> dict[str, Any]:
+    if "grader" in item:
+        module, _, name = item["grader"].partition(":")
         try:
-            report: dict[str, Any] = {"t": index, "same": same(right, given)}
-        except Exception as error:  # noqa: BLE001
-            report = {"t": index, "same": False, "detail": describe(error)}
-        write_frame(channel, report)
+            return {"same": bool(getattr(import_module(module), name)(item["spec"], item["test"], item["answer"]))}
+        except Exception as error:  # noqa: BLE001 - somebody else's code
+            return {"fault": f"the grader failed: {describe(error)}"}
+    try:
+        return {"same": same(item["right"], item["given"])}
+    except Exception as error:  # noqa: BLE001 - what cannot be parsed is not the answer
+        return {"same": False, "detail": describe(error)}
 
 
 def same(right: str, given: str) -> bool:

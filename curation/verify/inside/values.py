@@ -22,6 +22,9 @@ MAX_DEPTH = 200
 """Deepest nesting of containers that crosses; both parsers stay far from their own limits."""
 _MAX_ITEMS = 1_000_000
 _SMALL = 1 << 63
+_FEW_KEYS, _MANY_ALIKE = 1000, 100
+_SETS = ("set", "frozenset")
+_HASHED = (*_SETS, "dict", "Counter", "OrderedDict")
 _TAG = "!"
 _ITERATORS = {
     "callable_iterator", "chain", "combinations", "dict_itemiterator", "dict_items", "dict_keyiterator", "dict_keys",
@@ -96,6 +99,8 @@ def _other(value: Any, objects: Objects, depth: int) -> Any:
         if isinstance(value, base):
             return {_TAG: tag, "v": text(value)}
     kind = type(value)
+    if kind is type and value in _TYPES.values():
+        return {_TAG: "type", "v": value.__name__}
     if number := _NUMBERS.get((kind.__module__, kind.__name__)):
         return {_TAG: kind.__name__, "v": number(value)}
     if kind.__name__ in _ITERATORS:
@@ -135,6 +140,7 @@ _NUMBERS: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("fractions", "Fraction"): lambda value: [hex(value.numerator), hex(value.denominator)],
 }
 """Numbers of modules that are imported only where a program has imported them."""
+_TYPES = {kind.__name__: kind for kind in (bool, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)}
 _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda v: int(v, 16),
     "float": lambda v: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[v],
@@ -152,6 +158,7 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "Decimal": lambda v: import_module("decimal").Decimal(v),
     "Fraction": lambda v: import_module("fractions").Fraction(int(v[0], 16), int(v[1], 16)),
     "iter": lambda v: iter(list(v)),
+    "type": lambda v: _TYPES[v],
 }
 
 
@@ -172,8 +179,12 @@ def decode(body: bytes | str, objects: Objects = no_objects) -> Any:
         tag = fields.get(_TAG)
         if tag is None:
             return fields
-        builder = _BUILDERS.get(tag) if isinstance(tag, str) else None
-        return builder(fields["v"]) if builder else objects.incoming(str(tag), fields)
+        if not isinstance(tag, str):
+            raise ProtocolError("a tag that is not a word")
+        builder = _BUILDERS.get(tag)
+        if tag in _HASHED:
+            _check_keys(fields["v"] if tag in _SETS else [key for key, _ in fields["v"]])
+        return builder(fields["v"]) if builder else objects.incoming(tag, fields)
 
     try:
         return json.loads(body, object_pairs_hook=build, parse_constant=_refuse, parse_float=_finite)
@@ -181,6 +192,15 @@ def decode(body: bytes | str, objects: Objects = no_objects) -> Any:
         raise
     except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
         raise ProtocolError(f"not a well-formed value: {type(error).__name__}") from error
+
+
+def _check_keys(keys: list[Any]) -> None:
+    """Refuse keys made to collide: each would be compared with all before it."""
+    if len(keys) <= _FEW_KEYS:
+        return
+    hashes = sorted(hash(key) for key in keys)
+    if any(a == b for a, b in zip(hashes, hashes[_MANY_ALIKE:], strict=False)):
+        raise ProtocolError(f"more than {_MANY_ALIKE} keys collide")
 
 
 def _refuse(word: str) -> None:

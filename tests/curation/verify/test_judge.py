@@ -1,0 +1,323 @@
+"""The verdict interface: order, statuses, rewards, faults, and what is left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from curation.verify import Judge, Task
+from curation.verify.ladder import detect
+from curation.verify.slots import Slot, SlotError
+from schemas.enums import Isolation, Status
+from schemas.errors import IsolationError
+from schemas.recipe.verify import Verify
+from tests.hostile import SQUARES
+
+SQUARE = "def f(x): return x * x"
+CALLS = json.dumps({"kind": "calls", "entry_point": "f"})
+
+
+def _calls(program: str, tests: list | None = None, **spec: object) -> Task:
+    verifier = json.dumps({"kind": "calls", "entry_point": "f", **spec})
+    return Task(verifier, json.dumps(SQUARES if tests is None else tests), program)
+
+
+def _asserts(program: str, *codes: str, **spec: object) -> Task:
+    verifier = json.dumps({"kind": "asserts", "entry_point": "f", **spec})
+    return Task(verifier, json.dumps([{"code": code} for code in codes]), program)
+
+
+def _only(judge: Judge, task: Task):
+    (judgement,) = judge.judge([task])
+    return judgement
+
+
+def test_judgements_come_in_the_order_of_tasks(judge: Judge) -> None:
+    """A slow answer does not let a quick one overtake it."""
+    slow = "import time\ntime.sleep(0.3)\n" + SQUARE
+    judged = judge.judge([_calls(slow), _calls("def f(x): return 0"), _calls(SQUARE)])
+    assert [Status.AC, Status.WA, Status.AC] == [judgement.status for judgement in judged]
+
+
+def test_tasks_are_taken_as_they_are_needed(judge: Judge) -> None:
+    """No more than a few tasks per worker are drawn ahead of the judgements asked for."""
+    drawn = []
+
+    def tasks():
+        for number in range(500):
+            drawn.append(number)
+            yield _calls(SQUARE)
+
+    next(judge.judge(tasks()))
+    assert len(drawn) <= 16 * judge.workers + 1
+
+
+def test_soft_and_hard_reward(judge: Judge) -> None:
+    """Tests passed and all passed are told apart, test by test."""
+    judgement = _only(judge, _calls("def f(x): return 4"))
+    assert (Status.WA, 1, 2, False) == (judgement.status, judgement.passed, judgement.total, judgement.all_passed)
+    assert (Status.AC, Status.WA) == judgement.statuses
+
+
+@pytest.mark.parametrize(
+    ("verifier", "tests", "says"),
+    [
+        (CALLS, "[]", "no tests"),
+        (CALLS, '[{"args": [1]}]', "expects nothing"),
+        (CALLS, '[{"args": [1], "expected": 1}, {"args": [1], "expected": 2}]', "contradicts"),
+        (CALLS, "{}", "not an array"),
+        (CALLS, "not json", "not JSON"),
+        ('{"kind": "calls"}', '[{"args": [1], "expected": 1}]', "entry_point"),
+        ('{"kind": "stdio"}', '[{"input": "1"}]', "output"),
+        ('{"kind": "stdio"}', '[{"input": "1", "output": null}]', "output"),
+        ('{"kind": "stdio"}', '[{"input": "1", "output": "1"}, {"input": "1", "output": "2"}]', "contradicts"),
+        ('{"kind": "stdio", "compare": "vibes"}', '[{"input": "1", "output": "1"}]', "comparator"),
+        ('{"kind": "stdio", "language": "klingon"}', '[{"input": "1", "output": "1"}]', "language"),
+        ('{"kind": "math"}', '[{"answer": null}]', "no answer"),
+        ('{"kind": "asserts", "entry_point": "f"}', '[{"code": " "}]', "empty"),
+        ('{"kind": "asserts", "entry_point": "f"}', '[{"code": "for x in: pass"}]', "does not load"),
+        ('{"kind": "unheard-of"}', '[{"answer": 1}]', "unheard-of"),
+        ("[]", "[]", "kind"),
+    ],
+)
+def test_degenerate_problems_have_no_verdict(judge: Judge, verifier: str, tests: str, says: str) -> None:
+    """A problem that cannot tell right from wrong gives XX and a reason, never a reward."""
+    judgement = _only(judge, Task(verifier, tests, SQUARE))
+    assert (Status.XX, None, None, ()) == (judgement.status, judgement.passed, judgement.total, judgement.statuses)
+    assert says in judgement.detail
+
+
+def test_each_status_of_a_function(judge: Judge) -> None:
+    """Compile errors, exceptions, wrong values and limits are told apart."""
+    programs = {
+        "def f(x: return x": Status.CE,
+        "def f(x): return 1 / 0": Status.RE,
+        "def f(x): return x": Status.WA,
+        "def f(x):\n while True: pass": Status.TLE,
+        "def f(x): return bytearray(8 << 30)": Status.MLE,
+        "def f(x): return 'x' * (40 << 20)": Status.OLE,
+        "def g(x): return x": Status.RE,
+        SQUARE: Status.AC,
+    }
+    judged = judge.judge(_calls(program) for program in programs)
+    assert list(programs.values()) == [judgement.status for judgement in judged]
+
+
+@pytest.mark.parametrize("fresh", ["program", "test"])
+def test_tests_share_a_process_or_not(fresh: str) -> None:
+    """With ``state: test`` what one call leaves behind is gone at the next."""
+    counter = "n = 0\ndef f(x):\n    global n\n    n += 1\n    return n"
+    tests = [{"args": [1], "expected": 1}, {"args": [2], "expected": 1}]
+    with Judge(Verify(workers=1, state=fresh)) as judge:
+        assert (fresh == "test") is _only(judge, _calls(counter, tests)).all_passed
+
+
+def test_helpers_of_the_prelude_are_the_testers_own(judge: Judge) -> None:
+    """A candidate that redefines a helper of the problem does not change what the tests compute with."""
+    prelude = "def poly(xs, x): return sum(c * x ** i for i, c in enumerate(xs))\n"
+    suite = "def check(c):\n    for a in (2, 4):\n        assert abs(poly([a, -1], c([a, -1]))) < 1e-4\ncheck(f)"
+    forged = "def poly(xs, x): return 0.0\ndef f(xs): return 1000.0"
+    right = "def f(xs): return -xs[0] / xs[1]"
+    judged = judge.judge([_asserts(forged, suite, prelude=prelude), _asserts(right, suite, prelude=prelude)])
+    assert [Status.WA, Status.AC] == [judgement.status for judgement in judged]
+
+
+def test_work_in_place_is_seen(judge: Judge) -> None:
+    """A function that returns None is judged by what it did to its arguments."""
+    suite = "x = [3, 1, 2]\nfor _ in range(1): assert f(x) is None\nassert x == [1, 2, 3]"
+    judged = judge.judge([_asserts("def f(x): x.sort()", suite), _asserts("def f(x): sorted(x)", suite)])
+    assert [Status.AC, Status.WA] == [judgement.status for judgement in judged]
+
+
+def test_objects_of_the_prelude_cross(judge: Judge) -> None:
+    """Linked nodes go to the candidate and come back, a thousand deep, and no forged equality comes with them."""
+    prelude = textwrap.dedent(
+        """
+        class Node:
+            def __init__(self, value, next=None): self.value, self.next = value, next
+        def chain(n):
+            head = None
+            for i in range(n): head = Node(i, head)
+            return head
+        def values(node):
+            out = []
+            while node: out.append(node.value); node = node.next
+            return out
+        """
+    )
+    suite = "assert values(f(chain(1000))) == list(range(1000))"
+    right = (
+        "def f(node):\n    last = None\n    while node: node.next, last, node = last, node, node.next\n    return last"
+    )
+    forged = "class Node:\n    def __eq__(self, o): return True\n    __dict__ = {}\ndef f(node): return Node()"
+    judged = judge.judge([_asserts(right, suite, prelude=prelude), _asserts(forged, suite, prelude=prelude)])
+    assert [True, False] == [judgement.all_passed for judgement in judged]
+
+
+def test_exceptions_that_a_suite_expects(judge: Judge) -> None:
+    """The candidate's exception reaches the suite under its built-in name."""
+    suite = "try:\n    f(0)\nexcept ValueError:\n    pass\nelse:\n    assert False"
+    judged = judge.judge(
+        [
+            _asserts("def f(x): raise ValueError(x)", suite),
+            _asserts("def f(x): raise KeyError(x)", suite),
+            _asserts("def f(x): return x", suite),
+        ]
+    )
+    assert [Status.AC, Status.RE, Status.WA] == [judgement.status for judgement in judged]
+
+
+def test_values_without_json_words_keep_their_types(judge: Judge) -> None:
+    """Tuples, sets, bytes, counters, iterators arrive in a suite as what they are."""
+    suite = (
+        "from collections import Counter\nfor _ in range(1):\n"
+        " assert f(0) == ((1, 2), {3}, b'x', 1 + 2j, Counter('aab'), {(1, 2): None}, 10**30)\n"
+        " assert list(f(1)) == [0, 1, 4]\n assert isinstance(f(0)[1], set)"
+    )
+    program = (
+        "from collections import Counter\ndef f(x):\n"
+        "    if x: return (i * i for i in range(3))\n"
+        "    return (1, 2), {3}, b'x', 1 + 2j, Counter('aab'), {(1, 2): None}, 10**30"
+    )
+    assert Status.AC is _only(judge, _asserts(program, suite)).status
+
+
+def test_checker_programs(judge: Judge) -> None:
+    """A checker decides in a sandbox of its own; answers that break it are wrong, a broken checker is a fault."""
+    checker = (
+        "import json\nq = json.loads(input())\nprint(int(sum(map(int, q['output'].split())) == int(q['expected'])))"
+    )
+    tests = json.dumps([{"input": "", "output": "10"}])
+
+    def task(program: str, source: str) -> Task:
+        return Task(json.dumps({"kind": "stdio", "compare": "checker", "checker": source}), tests, program)
+
+    programs = [task("print(3, 7)", checker), task("print(3, 8)", checker), task("print('junk')", checker)]
+    judged = judge.judge([*programs, task("print(3, 7)", "raise SystemExit(1)")])
+    assert [Status.AC, Status.WA, Status.WA, Status.XX] == [judgement.status for judgement in judged]
+
+
+def test_rest_of_a_stdin_problem_after_a_timeout(judge: Judge) -> None:
+    """By default the tests after the first timeout are not run and count as not passed."""
+    tests = json.dumps([{"input": str(n), "output": str(n)} for n in range(5)])
+    judgement = _only(judge, Task('{"kind": "stdio"}', tests, "while True: pass"))
+    assert (Status.TLE,) * 5 == judgement.statuses
+    assert judgement.cpu_ms < 2 * 1000 * judge.settings.time_limit_s
+
+
+def test_a_fault_is_tried_again(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox that fails once gives the verdict at the second try; one that always fails gives XX."""
+    real, failures = Slot.run, [1]
+
+    def flaky(self: Slot, *args: object, **kwargs: object) -> object:
+        if failures:
+            failures.pop()
+            raise SlotError("lost")
+        return real(self, *args, **kwargs)
+
+    monkeypatch.setattr(Slot, "run", flaky)
+    assert Status.AC is _only(judge, _calls(SQUARE)).status
+    failures.extend([1] * 10)
+    assert Status.XX is _only(judge, _calls(SQUARE)).status
+
+
+def test_a_killed_zygote_is_replaced() -> None:
+    """When the sandbox's own process dies, the next verdict is as right as the one before."""
+    with Judge(Verify(workers=1)) as judge:
+        assert Status.AC is _only(judge, _calls(SQUARE)).status
+        judge._slots[0].process.kill()
+        assert Status.AC is _only(judge, _calls(SQUARE)).status
+
+
+def test_demanded_isolation_out_of_reach() -> None:
+    """A level that this machine does not reach is an error that names what is missing, before anything runs."""
+    with pytest.raises(IsolationError, match="L3 is demanded and this machine reaches L2"):
+        Judge(Verify(isolation="L3"), detect().capped(Isolation.L2))
+
+
+def test_limits_alone_are_loud() -> None:
+    """Falling to the weakest rung warns."""
+    with pytest.warns(UserWarning, match="limits alone"):
+        Judge(Verify(), detect().capped(Isolation.L1))
+
+
+def _below() -> set[int]:
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
+@pytest.mark.parametrize("rung", list(Isolation))
+@pytest.mark.filterwarnings("ignore:judged code")
+def test_nothing_is_left_behind(rung: Isolation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After programs that leave files, threads and folders there is no process, descriptor or file more."""
+    if rung not in detect().reached:
+        pytest.skip(f"this machine does not reach {rung}")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    tmp_path.chmod(0o711)
+    messy = "import os\nfor i in range(40): os.mkdir(f'd{i}'); os.chdir(f'd{i}')\nopen('x', 'w').close()\n" + SQUARE
+    processes, descriptors = _below(), len(os.listdir("/proc/self/fd"))
+    with Judge(Verify(workers=2), detect().capped(rung)) as judge:
+        assert {Status.AC} == {j.status for j in judge.judge(_calls(messy) for _ in range(60))}
+    assert (processes, descriptors) == (_below(), len(os.listdir("/proc/self/fd")))
+    assert {"sluice-identities"} >= {path.name for path in tmp_path.iterdir()}
+
+
+def _gone(pids: list[int]) -> bool:
+    for _ in range(200):
+        if not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("rung", list(Isolation))
+def test_a_killed_judge_takes_everything_along(rung: Isolation) -> None:
+    """After kill -9 of the judge neither a zygote nor a judged program lives on."""
+    if rung not in detect().reached:
+        pytest.skip(f"this machine does not reach {rung}")
+    script = textwrap.dedent(
+        f"""
+        from curation.verify import Judge, Task
+        from curation.verify.ladder import detect
+        from schemas.enums import Isolation
+        from schemas.recipe.verify import Verify
+        sleeper = Task('{{"kind": "stdio"}}', '[{{"input": "", "output": ""}}]', "import time; time.sleep(600)")
+        with Judge(Verify(workers=2, time_limit_s=300), detect().capped(Isolation("{rung}"))) as judge:
+            list(judge.judge([sleeper, sleeper]))
+        """
+    )
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=Path(__file__).resolve().parents[3])
+    try:
+        parent = psutil.Process(process.pid)
+        for _ in range(600):
+            below = parent.children(recursive=True)
+            if len(below) >= 4:
+                break
+            time.sleep(0.05)
+        assert len(below) >= 4
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert _gone([child.pid for child in below])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_memory_stays_flat_over_many_programs() -> None:
+    """Twenty thousand programs leave the judge as small as the first two thousand did."""
+    me = psutil.Process()
+    with Judge(Verify()) as judge:
+        sizes = []
+        for number, judgement in enumerate(judge.judge(_calls(SQUARE) for _ in range(20_000))):
+            assert Status.AC is judgement.status
+            if number % 2000 == 1999:
+                sizes.append(me.memory_info().rss)
+    assert sizes[-1] < sizes[0] + (16 << 20)
