@@ -217,7 +217,7 @@ def _replace(staging: Path, folder: Path) -> None:
     if folder.exists():
         if not (folder / "export.json").is_file():
             raise UsageError(f"{folder} exists and is not an export.", hint="name a folder that does not exist.")
-        old = staging.with_suffix(".old")
+        old = staging.with_name(f"{staging.name}.old")
         folder.rename(old)
         staging.rename(folder)
         shutil.rmtree(old)

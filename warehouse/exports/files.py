@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+import tarfile
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self
@@ -15,13 +18,15 @@ import pyarrow.parquet as pq
 from schemas.errors import ExportRefused
 from warehouse.release.order import BATCH
 
-__all__ = ["JsonlWriter", "ParquetWriter", "Writer", "read_tables"]
+__all__ = ["JsonlWriter", "ParquetWriter", "TarWriter", "Writer", "read_tables"]
+
+
+_SHARD_ROWS = 4096
+"""Rows in a tar shard."""
 
 
 class Writer(Protocol):
     """Writes one phase's rows into a folder of its own."""
-
-    suffix: str
 
     def __enter__(self) -> Self:
         """Open."""
@@ -37,8 +42,6 @@ class Writer(Protocol):
 
 class ParquetWriter:
     """One Parquet file, ``train.parquet``, without any extension type, so that every reader sees plain columns."""
-
-    suffix = ".parquet"
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self._file = pq.ParquetWriter(folder / "train.parquet", schema, compression="zstd")
@@ -57,8 +60,6 @@ class ParquetWriter:
 class JsonlWriter:
     """One JSON Lines file, ``train.jsonl``, every key in every line."""
 
-    suffix = ".jsonl"
-
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         del schema
         self._file = (folder / "train.jsonl").open("wb")
@@ -74,6 +75,39 @@ class JsonlWriter:
         pl.from_arrow(table).write_ndjson(self._file)  # type: ignore[union-attr]
 
 
+class TarWriter:
+    """Tar shards without times or owners, so that equal rows give equal bytes."""
+
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        del schema
+        self._folder = folder
+        self._written = 0
+        self._tar: tarfile.TarFile | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._tar is not None:
+            self._tar.close()
+
+    def write(self, table: pa.Table) -> None:
+        """Append one member per row, beginning a new shard where one is full."""
+        for row in table.to_pylist():
+            if self._written % _SHARD_ROWS == 0:
+                self.__exit__()
+                path = self._folder / f"{self._written // _SHARD_ROWS:06d}.tar"
+                self._tar = tarfile.open(path, "w", format=tarfile.USTAR_FORMAT)  # noqa: SIM115 - closed on exit
+            self._add(row)
+            self._written += 1
+
+    def _add(self, row: dict[str, object]) -> None:
+        content = json.dumps(row, ensure_ascii=False).encode("utf-8")
+        member = tarfile.TarInfo(f"{row['__key__']}.json")
+        member.size = len(content)
+        self._tar.addfile(member, io.BytesIO(content))  # type: ignore[union-attr]
+
+
 def read_tables(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows of a Parquet or JSON Lines file with the types of ``schema``.
 
@@ -83,8 +117,8 @@ def read_tables(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
         If the file's columns or values do not have those names and types; JSON is held to account line by line.
     """
     try:
-        yield from _parquet(path, schema) if path.suffix == ".parquet" else _jsonl(path, schema)
-    except pa.ArrowException as error:
+        yield from _READERS[path.suffix](path, schema)
+    except (pa.ArrowException, tarfile.TarError, UnicodeDecodeError) as error:
         raise ExportRefused(f"{path.name} does not read as it must: {error}.", hint="export again.") from error
 
 
@@ -100,15 +134,20 @@ def _parquet(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
 
 
 def _jsonl(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
-    waiting: list[dict[str, object]] = []
     with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, 1):
-            waiting.append(_row(path, number, line, schema))
-            if len(waiting) == BATCH:
-                yield pa.Table.from_pylist(waiting, schema)
-                waiting = []
-    if waiting:
-        yield pa.Table.from_pylist(waiting, schema)
+        yield from _tables(path, lines, schema)
+
+
+def _tar(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    with tarfile.open(path) as tar:
+        members = (tar.extractfile(member) for member in tar)
+        yield from _tables(path, (member.read().decode("utf-8") for member in members if member), schema)
+
+
+def _tables(path: Path, texts: Iterable[str], schema: pa.Schema) -> Iterator[pa.Table]:
+    rows = (_row(path, number, text, schema) for number, text in enumerate(texts, 1))
+    while batch := list(islice(rows, BATCH)):
+        yield pa.Table.from_pylist(batch, schema)
 
 
 def _row(path: Path, number: int, line: str, schema: pa.Schema) -> dict[str, object]:
@@ -122,6 +161,13 @@ def _row(path: Path, number: int, line: str, schema: pa.Schema) -> dict[str, obj
         found = sorted(row) if isinstance(row, dict) else type(row).__name__
         raise ExportRefused(f"{path.name}:{number} has {found}, not {sorted(schema.names)}.", hint="export again.")
     return row
+
+
+_READERS: dict[str, Callable[[Path, pa.Schema], Iterator[pa.Table]]] = {
+    ".jsonl": _jsonl,
+    ".parquet": _parquet,
+    ".tar": _tar,
+}
 
 
 def _spelled(schema: pa.Schema) -> str:

@@ -12,12 +12,14 @@ from warehouse.exports.targets import (
     nemo_rl,
     openrlhf,
     plain,
+    prime_rl,
     rllm,
     roll,
     skyrl,
     slime,
     trl,
     verl,
+    webdataset,
 )
 
 __all__ = ["target", "targets"]
@@ -34,6 +36,8 @@ _OWN = (
     openrlhf.RL,
     openrlhf.SFT,
     plain.DATASETS,
+    prime_rl.SFT,
+    prime_rl.VERIFIERS,
     rllm.RL,
     roll.RL,
     skyrl.RL,
@@ -47,6 +51,7 @@ _OWN = (
     verl.RL,
     verl.RM,
     verl.SFT,
+    webdataset.ROWS,
 )
 _GROUP = "sluice.exports"
 

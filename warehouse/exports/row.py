@@ -53,7 +53,8 @@ def internal(rows: pl.DataFrame, dataset: str) -> pl.DataFrame:
 
 def _spoken(solutions: pl.Expr) -> pl.Expr:
     best = solutions.list.first()
-    fenced = pl.format("```{}\n{}\n```", pl.col("language").fill_null(""), best.str.strip_chars_end())
+    language = pl.col("language").fill_null("")
+    fenced = pl.concat_str(pl.lit("```"), language, pl.lit("\n"), best.str.strip_chars_end(), pl.lit("\n```"))
     return pl.when(_is_code()).then(fenced).otherwise(best)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import tarfile
 from pathlib import Path
 
 import polars as pl
@@ -207,6 +208,9 @@ def test_the_reward_finds_every_problem_by_id(tmp_path: Path):
         ("llama-factory-sft", {"prompt": [_said("x", "observation"), _said("y")]}, "role_order"),
         ("axolotl-preference", {"wrong_solutions": ["message"]}, "found_elsewhere"),
         ("axolotl-preference", {"reference_solutions": ["4 "]}, "trailing_space"),
+        ("prime-rl-sft", {"reference_solutions": [""]}, "blank_message"),
+        ("verifiers", {"prompt": [_said("x", "developer")]}, "role_order"),
+        ("webdataset", {"prompt": []}, "no_messages"),
         ("rllm-rl", {"prompt": [_said("x"), _said("y", "assistant"), _said("z")]}, "role_order"),
         ("axolotl-sft", {"prompt": [_said("x", "critic")]}, "role_order"),
         ("trl-prompt-completion", {"reference_solutions": []}, "no_response"),
@@ -267,6 +271,18 @@ def test_every_trap_is_named_at_once(tmp_path: Path):
     assert all(text in refused.value.message for text in ("no_messages", "12 rows", "role_order", "..."))
 
 
+def test_tar_shards_are_whole_and_plain(tmp_path: Path):
+    """A member per row, named by its id, without time or owner; a shard may be damaged, and check says so."""
+    report = export(_published(tmp_path, [prompt_row(n) for n in range(5)]), "webdataset", tmp_path / "out")
+    path = report.folder / report.parts[0].path / "000000.tar"
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+    assert [f"{prompt_row(n)['row_id']}.json" for n in range(5)] == [member.name for member in members]
+    assert {(0, 0, "")} == {(member.mtime, member.uid, member.uname) for member in members}
+    path.write_bytes(path.read_bytes()[:1500])
+    assert ["row_count"] == [finding.reason for finding in check(report.folder)]
+
+
 def test_repeated_ids_are_refused(tmp_path: Path):
     """Two rows of one id cannot be told apart in logs and rewards."""
     with pytest.raises(ExportRefused, match="repeated_id"):
@@ -321,6 +337,17 @@ def test_check_finds_later_harm(harm, reason: str, tmp_path: Path):
     assert [] == check(report.folder)
     harm(report.folder)
     assert [reason] == [finding.reason for finding in check(report.folder)]
+
+
+def test_text_that_is_not_text_is_named(tmp_path: Path):
+    """Broken UTF-8, broken JSON and a missing key in a JSON Lines file are findings, with the line."""
+    published = _published(tmp_path, [prompt_row(n) for n in range(3)])
+    for harm, said in ((b"\xff\xfe\n", "does not read"), (b"{\n", ":4 is not JSON"), (b'{"input": []}\n', ":4 has")):
+        report = export(published, "openrlhf-rl", tmp_path / "out")
+        with (report.folder / report.parts[0].path).open("ab") as handle:
+            handle.write(harm)
+        (finding,) = [finding for finding in check(report.folder) if finding.reason == "columns"]
+        assert said in finding.harm
 
 
 def test_check_wants_an_export(tmp_path: Path):

@@ -21,7 +21,7 @@ RL = Target(
     columns={
         "question": prompt_text(),
         "ground_truth": pl.col("ground_truth"),
-        "data_source": pl.format("sluice/{}", "source"),
+        "data_source": pl.concat_str(pl.lit("sluice/"), "source"),
         "id": pl.col("row_id"),
         "problem_id": pl.col("problem_id"),
         "verifier": pl.col("verifier"),

@@ -24,7 +24,7 @@ RL = Target(
     trainer="SkyRL, RL",
     loader="skyrl.train.dataset.PromptDataset",
     columns={
-        "data_source": pl.format("sluice/{}", "source"),
+        "data_source": pl.concat_str(pl.lit("sluice/"), "source"),
         "prompt": pl.col("prompt"),
         "env_class": pl.lit("sluice"),
         "reward_spec": pl.struct(method=pl.lit("rule"), ground_truth="ground_truth"),

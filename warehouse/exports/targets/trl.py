@@ -195,7 +195,7 @@ UNPAIRED = Target(
     schema=pa.schema(
         [("prompt", MESSAGES), ("completion", MESSAGES), ("label", pa.bool_()), ("row_id", pa.string())],
     ),
-    identity=pl.format("{}/{}", "row_id", "label"),
+    identity=pl.concat_str("row_id", pl.lit("/"), "label"),
     writer=ParquetWriter,
     entry="train.parquet",
     traps=(*_PROMPT_TRAPS, blank_messages("completion", "an empty answer is judged")),

@@ -28,7 +28,7 @@ RL = Target(
     trainer="verl, RL",
     loader="verl.utils.dataset.rl_dataset.RLHFDataset",
     columns={
-        "data_source": pl.format("sluice/{}", "source"),
+        "data_source": pl.concat_str(pl.lit("sluice/"), "source"),
         "prompt": pl.col("prompt"),
         "ability": pl.col("ability"),
         "reward_model": pl.struct(style=pl.lit("rule"), ground_truth="ground_truth"),

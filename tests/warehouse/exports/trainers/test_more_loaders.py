@@ -175,3 +175,14 @@ def test_axolotl_sft(exported: Callable, read_back: Callable, expected: list, to
         tokens = strategy.tokenize_prompt(read)
         trained = [token for token, label in zip(tokens["input_ids"], tokens["labels"], strict=True) if label != -100]
         assert _answers(row)[0] in tokenizer.decode(trained)
+
+
+def test_webdataset(exported: Callable, read_back: Callable, expected: list):
+    """WebDataset's reader gives one decoded sample per row, in order, by its key."""
+    webdataset = pytest.importorskip("webdataset")
+    report = exported("webdataset")
+    shards = sorted(str(path) for path in Path(_data(report)).glob("*.tar"))
+    samples = list(webdataset.WebDataset(shards, shardshuffle=False).decode())
+    read_back(report, "webdataset", len(samples))
+    assert [row["row_id"] for row in expected] == [sample["__key__"] for sample in samples]
+    assert [row["prompt"] for row in expected] == [sample["json"]["prompt"] for sample in samples]
