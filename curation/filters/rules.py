@@ -116,7 +116,7 @@ def _majority_disagrees(rule: recipe.MajorityDisagrees) -> list[Finding]:
 
 def _rank_inversion(rule: recipe.RankInversion) -> list[Finding]:
     bound = own(rule, "delta_high")
-    witness = pl.format("{} below {}", own(rule, "stronger"), own(rule, "weaker"))
+    witness = pl.concat_str(own(rule, "stronger"), pl.lit(" below "), own(rule, "weaker"))
     return [Finding(rule, rule.code, pl.when(bound < 0).then(pl.lit(value=True)), bound, 0.0, witness)]
 
 
