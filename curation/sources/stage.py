@@ -16,6 +16,7 @@ from curation.sources.files import Fault, Record, records
 from curation.sources.hub import dataset_records
 from curation.sources.registry import Layout, layout
 from schemas.errors import InputError
+from schemas.ids import digest
 from schemas.recipe.sources import Limits, ResolvedSource, ResolvedSources, Source, SourceFile, Where
 from schemas.records import PROBLEM, REJECTION
 from warehouse.stages import Services, Stage, StageResult, no_decisions
@@ -31,8 +32,8 @@ _BATCH_CHARS = 32 * 2**20
 def read(inputs: Mapping[str, pl.LazyFrame], config: ResolvedSources, services: Services) -> StageResult:
     """Read all sources in order.
 
-    Of rows with one and the same problem the first is kept; every row that cannot become a problem is a rejection
-    with its file, line and reason.
+    Of rows with one and the same problem that of the first source is kept, within a source that of the first id;
+    every row that cannot become a problem is a rejection with its file, line and reason.
 
     Parameters
     ----------
@@ -174,19 +175,35 @@ class _Batches:
         self._waiting, self._chars = [], 0
 
 
+def _content() -> pl.Expr:
+    """Return a digest of everything that a problem's row says."""
+
+    def digests(texts: pl.Series) -> pl.Series:
+        return pl.Series([digest(text) for text in texts], dtype=pl.String)
+
+    told = pl.struct(PROBLEM.names).struct.json_encode()
+    return told.map_batches(digests, return_dtype=pl.String, is_elementwise=True)
+
+
 def _without_duplicates(rows: Path, rejections: Path) -> StageResult:
-    """Keep the first row of each problem in reading order and reject the others, naming the first as witness."""
+    """Keep one row of each problem: the first source's, of these the one first by id and content, wherever it stands.
+
+    The others are rejected, naming the kept one as witness.
+    """
     everything = pl.scan_parquet(rows)
-    places = everything.select("problem_id", "source", *_PLACE.names).filter(pl.len().over("problem_id") > 1).collect()
-    first = pl.col("_order") == pl.col("_order").min().over("problem_id")
-    witness = places.filter(first).select("problem_id", seen=pl.format("{}:{}", "_file", "_line"))
-    repeated = places.filter(~first).join(witness, on="problem_id", how="left")
+    twice = everything.group_by("problem_id").len().filter(pl.col("len") > 1).select("problem_id")
+    concerned = everything.join(twice, on="problem_id", how="semi")
+    named = concerned.select("problem_id", "source", "source_id", *_PLACE.names, content=_content())
+    found = named.collect(engine="streaming").sort("_order")
+    by_source = pl.col("_order").min().over("source")
+    preferred = found.sort(by_source, pl.col("source_id").str.len_chars(), "source_id", "content")
+    kept = preferred.unique("problem_id", keep="first", maintain_order=True)
+    place = pl.concat_str("_file", pl.lit(":"), "_line")
+    repeated = found.join(kept, on="_order", how="anti")
+    repeated = repeated.join(kept.select("problem_id", seen=place), on="problem_id", how="left")
+    told = pl.concat_str(pl.lit("the same problem ("), "problem_id", pl.lit(") stands at "), "seen")
     duplicates = repeated.select(
-        "source",
-        file="_file",
-        line="_line",
-        reason=pl.lit(Reason.DUPLICATE.value),
-        detail=pl.format("the same problem ({}) stands at {}", "problem_id", "seen"),
+        "source", file="_file", line="_line", reason=pl.lit(Reason.DUPLICATE.value), detail=told
     ).lazy()
     return StageResult(
         decisions=no_decisions(),
