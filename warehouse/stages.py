@@ -49,6 +49,8 @@ __all__ = [
 ]
 
 _OUT = (Verdict.DROP.value, Verdict.FAIL.value)
+_GROUP_ROWS = 8_192
+"""Rows that a writer or reader of a table holds together: few, for a problem's tests may be megabytes."""
 _DECISIONS = {name: of for name, of in pl.Schema(DECISION.arrow).items() if name not in ("run_id", "stage")}
 
 
@@ -307,7 +309,8 @@ class _Writer:
         path = self.staging / name / "part-00000.parquet"
         path.parent.mkdir(parents=True)
         schema = pl.Schema(of.arrow)
-        frame.select(pl.col(column).cast(schema[column]) for column in of.names).sink_parquet(path)
+        pinned = frame.select(pl.col(column).cast(schema[column]) for column in of.names)
+        pinned.sink_parquet(path, row_group_size=_GROUP_ROWS)
         hashed, rows = content_hash([path], of)
         self.refs[name] = TableRef(str(self.home / name), of.name, hashed, rows)
         return pl.scan_parquet(path)

@@ -26,7 +26,7 @@ from warehouse.stages import Services, Stage, StageResult, no_decisions
 
 __all__ = ["DECONTAMINATE", "decontaminate", "learn"]
 
-_BATCH = 50_000
+_BATCH = 8_192
 _MATCHED_CHARS = 400
 _DROPS = ("exact", "containment", "short")
 _ITEM = (
@@ -178,7 +178,7 @@ def _decisions(hits: pl.LazyFrame) -> pl.LazyFrame:
     return best.select(
         record_id="problem_id",
         verdict=pl.lit(Verdict.DROP.value),
-        reason=pl.format("contaminated_{}", "rule"),
+        reason=pl.concat_str(pl.lit("contaminated_"), "rule"),
         measured="score",
         threshold="threshold",
         witness="item",
