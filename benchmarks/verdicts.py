@@ -132,7 +132,7 @@ def judge(tasks: Iterable[Task], args: argparse.Namespace) -> list[Judgement]:
 
 
 def humaneval(args: argparse.Namespace) -> None:
-    """References, then pass@k of the recorded completions, with what they cost."""
+    """Judge the references, then print pass@k of the recorded completions, with what they cost."""
     problems = rows("humaneval.jsonl.gz")
     references = judge((human_eval(p, p["canonical_solution"]) for p in problems), args)
     print(f"references accepted: {sum(bool(j.all_passed) for j in references)} of {len(problems)}")
@@ -180,7 +180,7 @@ def peer(args: argparse.Namespace) -> None:
 
 
 def gsm8k(args: argparse.Namespace) -> None:
-    """Flags of the recorded solutions, reproduced from their texts."""
+    """Reproduce the flags of the recorded solutions from their texts."""
     problems = rows("gsm8k_model_solutions.jsonl.gz")
     for model in MODELS:
         tasks = [
@@ -213,13 +213,12 @@ def cruxeval(args: argparse.Namespace) -> None:
     print(f"verdicts that differ from the recorded ones: {len(apart)} of {len(judged)}")
     for i in apart[:20]:
         guess = predictions[problems[i // 10]["id"]][i % 10]
-        print(
-            f"    {problems[i // 10]['id']}: {guess[:80]!r} recorded {told[i]}, judged {judged[i].status.value} {judged[i].detail[:80]}"
-        )
+        said = f"recorded {told[i]}, judged {judged[i].status.value} {judged[i].detail[:80]}"
+        print(f"    {problems[i // 10]['id']}: {guess[:80]!r} {said}")
 
 
 def references(args: argparse.Namespace) -> None:
-    """Reference solutions of MBPP and LeetCode; each failure with its reason."""
+    """Judge the reference solutions of MBPP and LeetCode; print each failure with its reason."""
     mbpp = [
         asserts(
             p["code"],

@@ -66,12 +66,16 @@ def programs(draw: st.DrawFn, most: int = 5) -> str:
 
 def plain_values() -> st.SearchStrategy[Any]:
     """Values of built-in types, nested, including those that JSON has no word for."""
-    keys = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.tuples(st.integers(), st.text(max_size=3))
+    keys = (
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.tuples(st.integers(), st.text(max_size=3))
+    )
     scalars = keys | st.floats(allow_nan=False) | st.binary(max_size=8) | st.complex_numbers(allow_nan=False)
     return st.recursive(
         scalars | st.frozensets(keys, max_size=4) | st.sets(keys, max_size=4),
-        lambda inner: st.lists(inner, max_size=4)
-        | st.tuples(inner, inner)
-        | st.dictionaries(keys | st.just("!"), inner, max_size=4),
+        lambda inner: (
+            st.lists(inner, max_size=4)
+            | st.tuples(inner, inner)
+            | st.dictionaries(keys | st.just("!"), inner, max_size=4)
+        ),
         max_leaves=12,
     )

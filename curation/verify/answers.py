@@ -30,19 +30,19 @@ _LONGEST = 4000
 
 
 def extract(style: str, answer: str) -> str | None:
-    """Return the final answer within a text, by the convention of a source.
+    r"""Return the final answer within a text, by the convention of a source.
 
     Parameters
     ----------
     style
         ``gsm8k``: what follows the last ``####`` or ``A:`` at the start of a line, else the last number.
-        ``math`` and ``aime``: the last ``\\boxed{...}``, else what follows ``answer is``, else the whole text if it
+        ``math`` and ``aime``: the last ``\boxed{...}``, else what follows ``answer is``, else the whole text if it
         is one line.
 
     Examples
     --------
-    >>> extract("gsm8k", "so 2 + 3 = 5\\n#### 5"), extract("math", "hence $\\\\boxed{\\\\frac{1}{2}}$.")
-    ('5', '\\\\frac{1}{2}')
+    >>> extract("gsm8k", "so 2 + 3 = 5\n#### 5"), extract("math", "hence $\\boxed{\\frac{1}{2}}$.")
+    ('5', '\\frac{1}{2}')
     """
     if style == "gsm8k":
         marked = _GSM8K.findall(answer)

@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
 
 
 def same_text(mode: str, expected: str, got: str, *, rel_tol: float = 0.0, abs_tol: float = 0.0) -> bool:
-    """Tell whether the output of a program is the expected one.
+    r"""Tell whether the output of a program is the expected one.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def same_text(mode: str, expected: str, got: str, *, rel_tol: float = 0.0, abs_t
 
     Examples
     --------
-    >>> same_text("lines", "1 2\\n3", "1 2  \\r\\n3\\n\\n")
+    >>> same_text("lines", "1 2\n3", "1 2  \r\n3\n\n")
     True
     >>> same_text("float", "0.333 6", "0.3333 6", abs_tol=1e-3), same_text("float", "6", "6.00001", abs_tol=1e-3)
     (True, False)

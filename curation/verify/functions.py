@@ -67,39 +67,41 @@ def judge_calls(slot: Slot, problem: Problem, program: str, settings: Verify, is
         _Call(encode(c["args"]), encode(c.get("kwargs", {})), partial(same_value, mode, c["expected"], **options))
         for c in problem.tests
     ]
+    caller = _Caller(slot, problem, program, settings)
     target = spec.get("candidate") or spec["entry_point"]
     if settings.state == "program":
-        results = _make_calls(slot, problem, program, settings, target, calls)
+        results = caller.make(target, calls)
         return verdict(results.finished(), isolation, results.detail, results.end.cpu_s, results.end.wall_s)
-    each = [_make_calls(slot, problem, program, settings, target, [call]) for call in calls]
+    each = [caller.make(target, [call]) for call in calls]
     statuses = [status for results in each for status in results.finished()]
     detail = next((results.detail for results in each if results.detail), "")
     return verdict(statuses, isolation, detail, sum(r.end.cpu_s for r in each), sum(r.end.wall_s for r in each))
 
 
-def _make_calls(
-    slot: Slot,
-    problem: Problem,
-    program: str,
-    settings: Verify,
-    target: str,
-    calls: Sequence[_Call],
-    *,
-    all_or_none: bool = False,
-) -> _Results:
-    limits = limits_of(problem, settings)
-    results = _Results(calls, limits, stop_early=all_or_none or settings.stop == "failure")
-    payload = {
-        "program": program,
-        "prelude": problem.spec.get("prelude", ""),
-        "candidate": target,
-        "calls": [[call.args, call.kwargs] for call in calls],
-        "nonce": results.nonce,
-    }
-    cap = int(settings.output_mb * (1 << 20))
-    (results.end,) = slot.run([Child("calls", payload, limits, {"channel": cap})], results.read)
-    results.read(results.end.output)
-    return results
+@dataclass
+class _Caller:
+    """A program, and where to call it."""
+
+    slot: Slot
+    problem: Problem
+    program: str
+    settings: Verify
+
+    def make(self, target: str, calls: Sequence[_Call], *, all_or_none: bool = False) -> _Results:
+        """Call ``target`` in one process; with ``all_or_none``, only until the first result that will not do."""
+        limits = limits_of(self.problem, self.settings)
+        results = _Results(calls, limits, stop_early=all_or_none or self.settings.stop == "failure")
+        payload = {
+            "program": self.program,
+            "prelude": self.problem.spec.get("prelude", ""),
+            "candidate": target,
+            "calls": [[call.args, call.kwargs] for call in calls],
+            "nonce": results.nonce,
+        }
+        cap = int(self.settings.output_mb * (1 << 20))
+        (results.end,) = self.slot.run([Child("calls", payload, limits, {"channel": cap})], results.read)
+        results.read(results.end.output)
+        return results
 
 
 class _Results:
@@ -168,7 +170,7 @@ def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, 
     codes = tuple(case["code"] for case in problem.tests)
     literal = translate(codes, spec["entry_point"], spec.get("candidate") or spec["entry_point"])
     if literal is not None and len({call.callee for call in literal}) == 1:
-        return _judge_literal(slot, problem, program, settings, isolation, literal)
+        return _judge_literal(_Caller(slot, problem, program, settings), literal, isolation)
     limits = limits_of(problem, settings)
     prelude = spec.get("prelude", "")
     common = {"prelude": prelude}
@@ -187,17 +189,11 @@ def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, 
     return verdict(statuses, isolation, detail, ends[0].cpu_s, max(end.wall_s for end in ends))
 
 
-def _judge_literal(
-    slot: Slot,
-    problem: Problem,
-    program: str,
-    settings: Verify,
-    isolation: Isolation,
-    literal: list[LiteralCall],
-) -> Judgement:
+def _judge_literal(caller: _Caller, literal: list[LiteralCall], isolation: Isolation) -> Judgement:
+    """Make the calls that the asserts are; a suite that is one test passes or fails as one."""
     calls = [_Call(encode(call.args), encode(call.kwargs), call.holds) for call in literal]
-    whole = len(problem.tests) == 1
-    results = _make_calls(slot, problem, program, settings, literal[0].callee, calls, all_or_none=whole)
+    whole = len(caller.problem.tests) == 1
+    results = caller.make(literal[0].callee, calls, all_or_none=whole)
     statuses = results.finished()
     if whole:
         statuses = [next((status for status in statuses if status is not Status.AC), Status.AC)]

@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from queue import SimpleQueue
 from types import TracebackType
 from typing import Self
 
 from curation.verify.answers import judge_answers
 from curation.verify.functions import judge_asserts, judge_calls
-from curation.verify.judgement import Judgement, Task, fault
 from curation.verify.home import Home
+from curation.verify.judgement import Judgement, Task, fault
 from curation.verify.ladder import Report, detect
 from curation.verify.plugins import graders
 from curation.verify.problems import InvalidProblemError, Problem, parse

@@ -192,9 +192,7 @@ class Slot:
             self._send(children, wires)
             budget = _PATIENCE * max(child.limits.wall_s for child in children) + _GRACE_S
             replies = self._pump(wires, budget, enough, linger_s)
-            if replies["fault"]:
-                raise OSError(replies["fault"])
-            return [self._exit(number, reply, wires) for number, reply in enumerate(replies["exits"])]
+            return [self._exit(number, reply, wires) for number, reply in enumerate(replies)]
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.close()
             raise SlotError(f"the sandbox failed: {error!r}") from error
@@ -282,7 +280,10 @@ class Slot:
 
     def _reply(self) -> Any:
         (size,) = struct.unpack("!I", self._receive(4))
-        return json.loads(self._receive(size))
+        reply = json.loads(self._receive(size))
+        if reply["fault"]:
+            raise OSError(reply["fault"])
+        return reply["exits"]
 
     def _receive(self, size: int) -> bytes:
         assert self.control is not None

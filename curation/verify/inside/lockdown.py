@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .bpf import PROFILES, assemble
@@ -107,12 +108,12 @@ class Cage:
         architecture = numbers()
         assert architecture is not None, "the ladder has found the filter to work"
         self.filters = {name: assemble(profile, *architecture) for name, profile in PROFILES.items()}
-        paths = ["/"] if self.namespaces else [path for path in settings["readable"] if os.path.exists(path)]
+        paths = ["/"] if self.namespaces else [path for path in settings["readable"] if Path(path).exists()]
         devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
         self.landlock = Landlock(
             settings["abi"],
             [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths],
-            [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in devices if os.path.exists(path)],
+            [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in devices if Path(path).exists()],
         )
 
     def before(self) -> None:
@@ -128,7 +129,7 @@ class Cage:
     def _folder(self) -> str:
         self.jobs += 1
         folder = f"{self.scratch_home}/{os.getpid()}-{self.jobs}"
-        os.mkdir(folder, 0o700)
+        Path(folder).mkdir(0o700)
         return folder
 
     def after(self, *, forked: bool) -> None:
@@ -139,7 +140,7 @@ class Cage:
         if forked or not self.filters:
             self._sweep()
         try:
-            os.rmdir(self.scratch or "")
+            Path(self.scratch or "").rmdir()
         except OSError:
             self._remove(self.scratch or "")
 
@@ -171,8 +172,7 @@ class Cage:
     def _adopted(self) -> list[int]:
         """Return the children that a job left to this process, which adopts orphans below it."""
         own = os.getpid()
-        with open(f"/proc/{own}/task/{own}/children", "rb") as file:
-            return [int(pid) for pid in file.read().split()]
+        return [int(pid) for pid in Path(f"/proc/{own}/task/{own}/children").read_bytes().split()]
 
     def fork(self) -> int:
         """Fork, into a pid namespace of its own at the strongest rung."""
@@ -197,7 +197,7 @@ class Cage:
         with suppress(OSError):
             tasks = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
             try:
-                for task in os.listdir(tasks):
+                for task in os.listdir(tasks):  # noqa: PTH208 - pathlib knows no folders by descriptor
                     fd = os.open(f"{task}/schedstat", os.O_RDONLY, dir_fd=tasks)
                     waited += int(os.read(fd, 256).split()[1])
                     os.close(fd)

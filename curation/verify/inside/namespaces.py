@@ -84,10 +84,10 @@ def _show(root: str, path: str, *, device: bool = False) -> None:
     if target.is_symlink() or target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    if os.path.islink(path):  # noqa: PTH114 - of the same family as the calls around it
-        target.symlink_to(os.readlink(path))
+    if Path(path).is_symlink():
+        target.symlink_to(Path(path).readlink())
         return
-    if os.path.isdir(path):  # noqa: PTH112
+    if Path(path).is_dir():
         target.mkdir()
     else:
         target.touch()

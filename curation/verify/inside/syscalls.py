@@ -30,7 +30,8 @@ _X86_64 = {
     "rt_sigaction": 13, "rt_sigprocmask": 14, "rt_sigreturn": 15, "rt_sigpending": 127, "rt_sigsuspend": 130,
     "rt_sigtimedwait": 128, "sigaltstack": 131, "restart_syscall": 219, "exit": 60, "exit_group": 231,
     "arch_prctl": 158, "close_range": 436, "clone": 56, "clone3": 435, "fcntl": 72, "ioctl": 16, "kill": 62,
-    "tgkill": 234, "prctl": 157, "prlimit64": 302, "sendto": 44, "socketpair": 53, "execve": 59, "execveat": 322, "fork": 57,
+    "tgkill": 234, "prctl": 157, "prlimit64": 302, "sendto": 44, "socketpair": 53, "execve": 59,
+    "execveat": 322, "fork": 57,
     "vfork": 58, "wait4": 61, "waitid": 247, "chmod": 90, "fchmod": 91, "fchmodat": 268, "setpgid": 109,
     "setsid": 112, "sched_setaffinity": 203, "utimensat": 280,
 }  # fmt: skip
@@ -53,7 +54,8 @@ _AARCH64 = {
     "rt_sigreturn": 139, "rt_sigpending": 136, "rt_sigsuspend": 133, "rt_sigtimedwait": 137, "sigaltstack": 132,
     "restart_syscall": 128, "exit": 93, "exit_group": 94, "close_range": 436, "clone": 220, "clone3": 435,
     "fcntl": 25, "ioctl": 29, "kill": 129, "tgkill": 131, "prctl": 167, "prlimit64": 261, "sendto": 206,
-    "socketpair": 199, "execve": 221, "execveat": 281, "wait4": 260, "waitid": 95, "fchmod": 52, "fchmodat": 53, "setpgid": 154,
+    "socketpair": 199, "execve": 221,
+    "execveat": 281, "wait4": 260, "waitid": 95, "fchmod": 52, "fchmodat": 53, "setpgid": 154,
     "setsid": 157, "sched_setaffinity": 122, "utimensat": 88,
 }  # fmt: skip
 

@@ -89,7 +89,7 @@ class _Shared(Objects):
             if not isinstance(value, Remote):
                 return encode_part(value)
         if isinstance(value, Remote):
-            return {"!": "remote", "h": value._handle}
+            return {"!": "remote", "h": value._handle}  # noqa: SLF001 - attributes of a Remote are elsewhere
         name = type(value).__name__
         if self.classes.get(name) is type(value):
             if id(value) not in self.sent:
@@ -139,7 +139,7 @@ class _Link:
 
     def resolve(self, name: RemoteName) -> Any:
         """Return what the candidate's program means by a name."""
-        text = name._name
+        text = name._name  # noqa: SLF001 - attributes of a Remote are elsewhere
         if text not in self._names:
             self._names[text] = self.ask({"op": "name", "name": text})
         return self._names[text]
@@ -176,16 +176,20 @@ class _Link:
 
     def _understand(self, body: bytes, nonce: str) -> dict[str, Any]:
         try:
-            answer = decode(body, self.shared)
-            if not isinstance(answer, dict) or answer.get("n") != nonce or not ("ok" in answer or "status" in answer):
-                raise ProtocolError("not an answer to what was asked")
-            self.shared.fill(answer.get("objects") or [])
+            answer = self._read_answer(body, nonce)
         except (ProtocolError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             self.raised = CandidateError("RE", f"the candidate answered nonsense: {describe(error)}")
             raise self.raised from error
         if "ok" not in answer:
             self.raised = _rebuild(answer)
             raise self.raised
+        return answer
+
+    def _read_answer(self, body: bytes, nonce: str) -> dict[str, Any]:
+        answer = decode(body, self.shared)
+        if not isinstance(answer, dict) or answer.get("n") != nonce or not ("ok" in answer or "status" in answer):
+            raise ProtocolError("not an answer to what was asked")
+        self.shared.fill(answer.get("objects") or [])
         return answer
 
 

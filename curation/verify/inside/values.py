@@ -95,14 +95,25 @@ def _other(value: Any, objects: Objects, depth: int) -> Any:
     for base, tag in ((Counter, "Counter"), (OrderedDict, "OrderedDict"), (dict, "dict")):
         if isinstance(value, base):
             return _mapping(tag, value, objects, depth)
+    tagged = _text(value)
+    return _by_name(value, objects, depth) if tagged is None else tagged
+
+
+def _text(value: Any) -> dict[str, Any] | None:
+    """Return the encoding of a value that a few words say, or None."""
     for base, tag, text in _TEXTS:
         if isinstance(value, base):
             return {_TAG: tag, "v": text(value)}
     kind = type(value)
-    if kind is type and value in _TYPES.values():
-        return {_TAG: "type", "v": value.__name__}
     if number := _NUMBERS.get((kind.__module__, kind.__name__)):
         return {_TAG: kind.__name__, "v": number(value)}
+    if kind is type and value in _TYPES.values():
+        return {_TAG: "type", "v": value.__name__}
+    return None
+
+
+def _by_name(value: Any, objects: Objects, depth: int) -> Any:
+    kind = type(value)
     if kind.__name__ in _ITERATORS:
         return {_TAG: "iter", "v": [encode(item, objects, depth + 1) for item in _bounded(value)]}
     if kind.__module__ == "numpy" and hasattr(value, "tolist"):
@@ -120,7 +131,7 @@ def _bounded(values: Iterable[Any]) -> list[Any]:
 _READERS: tuple[tuple[type, Callable[[Any], Any]], ...] = (
     (int, lambda value: int.__add__(value, 0)),
     (float, lambda value: float.__add__(value, 0.0)),
-    (str, lambda value: str.__str__(value)),
+    (str, str.__str__),
     (list, lambda value: list(list.__iter__(value))),
 )
 _SEQUENCES: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
