@@ -29,12 +29,14 @@ def prompt_set(rows: int) -> pl.LazyFrame:
     words = [pl.col("at").hash(seed).cast(pl.String) for seed in range(12)]
     text = pl.concat_str([pl.lit("Given n integers, print their sum modulo"), *words], separator=" and then ")
     made = {
-        "problem_id": pl.format("p_{}", digits),
-        "row_id": pl.format("s_{}", digits),
+        "problem_id": pl.lit("p_") + digits,
+        "row_id": pl.lit("s_") + digits,
         "prompt": pl.concat_list(pl.struct(role=pl.lit("user"), content=text)),
         "verifier": pl.lit('{"compare":"tokens","kind":"stdio"}'),
         "tests": pl.lit('[{"input":"1","output":"2"}]'),
-        "reference_solutions": pl.concat_list(pl.format("print({})  # {}", "at", pl.lit("x" * 400))),
+        "reference_solutions": pl.concat_list(
+            pl.concat_str(pl.lit("print("), "at", pl.lit(")  # "), pl.lit("x" * 400))
+        ),
         "wrong_solutions": pl.concat_list(pl.lit("print(0)")),
         "source": pl.lit("made"),
         "source_id": pl.col("at").cast(pl.String),
