@@ -92,7 +92,7 @@ def audit(
     >>> audit([], contract("pass_rate")).success
     True
     """
-    with _broken_if_unreadable(contract), _connection() as connection:
+    with _broken_if_unreadable(contract), _connection() as connection, _without_spark():
         rows = sum(pq.read_metadata(path).num_rows for path in paths)
         shape = _shape(paths, contract)
         if not all(outcome.success for outcome in shape):
@@ -216,7 +216,7 @@ def _repeated(table: _Table, check: Check) -> int:
 
 @contextmanager
 def _without_spark() -> Iterator[None]:
-    """Hide Spark from an import that only looks whether it is there.
+    """Hide Spark from Great Expectations, which only looks whether it is there.
 
     It costs seconds, and where ``__main__`` is no file, pyspark without grpc ends the process with exit status 0.
     """

@@ -48,10 +48,9 @@ def _run(arguments: list[str]) -> int:
         return _fail(error.format_message(), "`sluice --help` lists the commands.", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted.", "run the same command again: finished work is kept.", _INTERRUPTED)
-    except (Exception, SystemExit) as error:
-        # a library that ends the process must not pass for a job well done
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a library's exit must not pass for a job well done
         if debug:
-            raise
+            traceback.print_exc()
         return _fail(f"unexpected {type(error).__name__}: {error}", "`sluice --debug ...` shows where.", _UNEXPECTED)
 
 

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ from hypothesis import strategies as st
 
 from schemas.contracts import AtMost, Between, Column, Contract, InSet, JsonText, Matches, NotBlank, contract
 from schemas.errors import GateBroken, GateFailed
+from schemas.tables import TableRef
 from warehouse.audits import AuditResult
 from warehouse.gate import EXAMPLES, audit
+from warehouse.stages import Workspace
 
 EVERY_RULE = Contract(
     name="every_rule",
@@ -99,11 +101,17 @@ def rows_read(request: pytest.FixtureRequest) -> int:
     return request.param
 
 
-def test_a_check_of_the_main_module_by_pyspark_does_not_end_the_process() -> None:
+def test_a_check_of_the_main_module_by_pyspark_does_not_end_the_process(
+    workspace: Workspace, rates: Callable[..., TableRef]
+) -> None:
     """Where there is no main file, pyspark without its remote client's parts would exit with 0; the gate goes on."""
-    code = "from warehouse import gate\nwith gate._without_spark(): import great_expectations\nprint('alive')"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "alive\n" == ran.stdout
+    folder = workspace.folder(rates(range(3)))
+    code = (
+        "import pathlib, sys; from schemas.contracts import contract; from warehouse.gate import audit\n"
+        "print(audit(list(pathlib.Path(sys.argv[1]).glob('*.parquet')), contract('pass_rate')).success)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)
+    assert "True\n" == ran.stdout
 
 
 @settings(
