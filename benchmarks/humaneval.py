@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 from curation.estimators import pass_at_k
-from flows.orchestration import configure_prefect
+from flows.orchestration import prefect_server
 from flows.summary import show_build
 
 _RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "humaneval.yaml"
@@ -28,12 +28,12 @@ _PROBLEMS, _COMPLETIONS = 164, 100
 
 def main(root: Path) -> bool:
     """Run the job in ``root``, print what came of it, and tell whether the figures are right."""
-    configure_prefect(root)
-    from flows.prompt_set import prompt_set
+    with prefect_server(root):
+        from flows.prompt_set import prompt_set
 
-    wall, cpu = time.monotonic(), _cpu()
-    told = prompt_set(str(_RECIPE), str(root))
-    wall, cpu = time.monotonic() - wall, _cpu() - cpu
+        wall, cpu = time.monotonic(), _cpu()
+        told = prompt_set(str(_RECIPE), str(root))
+        wall, cpu = time.monotonic() - wall, _cpu() - cpu
     show_build(told)
     stages = {stage["stage"]: stage for stage in told["stages"]}
     counts = _counts(root)

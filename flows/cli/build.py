@@ -11,7 +11,7 @@ import click
 from flows.build import Build
 from flows.cli import options
 from flows.console import console, print_json, progress_for, table
-from flows.orchestration import configure_prefect
+from flows.orchestration import prefect_server
 from flows.planning import Planned, plan_of
 from flows.summary import show_build
 from schemas.contracts import contract, contracts
@@ -65,11 +65,11 @@ def publish(recipe: Path, root: Path, *, machine: bool) -> None:
 
 def _run(recipe: Path, root: Path, *, machine: bool, publish: bool) -> None:
     Build.of(recipe, root)
-    configure_prefect(root)
     progress_for(machine=machine).note("starting the embedded Prefect server ...")
-    from flows.prompt_set import prompt_set
+    with prefect_server(root):
+        from flows.prompt_set import prompt_set
 
-    summary = prompt_set(str(recipe), str(root), publish=publish)
+        summary = prompt_set(str(recipe), str(root), publish=publish)
     if machine:
         print_json(summary)
     else:

@@ -8,7 +8,7 @@ import click
 
 from flows.cli import options
 from flows.console import print_json
-from flows.orchestration import configure_prefect
+from flows.orchestration import prefect_server
 from flows.summary import show_build
 
 __all__ = ["COMMANDS"]
@@ -31,10 +31,10 @@ def drive() -> None:
 @click.option("--from", "ref", default="latest", show_default=True, help="Version to carry on.")
 def next_phase(recipe: Path, root: Path, checkpoint: Path | None, ref: str, *, machine: bool) -> None:
     """Measure the last phase with the newest checkpoint, keep what is hardest, publish the next phase."""
-    configure_prefect(root)
-    from flows.next_phase import next_phase as flow
+    with prefect_server(root):
+        from flows.next_phase import next_phase as flow
 
-    summary = flow(str(recipe), str(root), checkpoint=str(checkpoint) if checkpoint else None, ref=ref)
+        summary = flow(str(recipe), str(root), checkpoint=str(checkpoint) if checkpoint else None, ref=ref)
     if machine:
         print_json(summary)
     else:
