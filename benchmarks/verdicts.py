@@ -190,13 +190,12 @@ def gsm8k(args: argparse.Namespace) -> None:
         judged = judge(tasks, args)
         flags = [p[model]["is_correct"] for p in problems]
         apart = [i for i, (j, flag) in enumerate(zip(judged, flags, strict=True)) if j.all_passed is not flag]
-        print(
-            f"{model}: {sum(bool(j.all_passed) for j in judged)} of {len(problems)}, recorded {sum(flags)}, apart: {apart}"
-        )
+        right = sum(bool(j.all_passed) for j in judged)
+        print(f"{model}: {right} of {len(problems)}, recorded {sum(flags)}, apart: {apart}")
 
 
 def cruxeval(args: argparse.Namespace) -> None:
-    """Predicted outputs of 800 functions, judged by running both sides."""
+    """Judge the predicted outputs of 800 functions by running both sides."""
     problems, recorded = rows("cruxeval.jsonl.gz"), rows("cruxeval_o_codellama7b_scored.json.gz")
     predictions, flags = recorded["raw_generations"], recorded["raw_scored_generations"]
     tasks = []

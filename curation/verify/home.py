@@ -21,7 +21,17 @@ from schemas.enums import Isolation
 
 __all__ = ["Home"]
 
-_SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/etc/ld.so.cache", "/etc/localtime")
+_SYSTEM = (
+    "/usr",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/bin",
+    "/etc/ld.so.cache",
+    "/etc/localtime",
+    "/etc/ssl/openssl.cnf",
+)
 _FIRST_UID, _LAST_UID = 50_000, 59_998
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",

@@ -60,11 +60,11 @@ def test_programs_that_eat_the_machine(judges: dict, traps: dict[str, str], prog
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("unharmed")
 @pytest.mark.parametrize("program", _programs("forging", "endless", "unusual"))
-def test_limits_alone(judges: dict, traps: dict[str, str], program: Program) -> None:
-    """Verdicts at the weakest rung are right too; it promises nothing about escapes."""
-    _check(judges[Isolation.L1], program, traps)
+def test_limits_alone(judges: dict, traps: dict[str, str], tmp_path: Path, program: Program) -> None:
+    """Verdicts at the weakest rung are right too; it promises nothing about escapes, so its traps are its own."""
+    own = {"FOLDER": str(tmp_path), "CANARY": str(tmp_path / "canary"), "SECRETFILE": str(tmp_path / "secret")}
+    _check(judges[Isolation.L1], program, {**traps, **own})
 
 
 def _spin() -> None:

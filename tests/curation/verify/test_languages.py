@@ -1,0 +1,44 @@
+"""C++ and JavaScript programs are judged as Python's are, where their toolchains are installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from curation.verify import Judge, Task
+from schemas.enums import Isolation, Status
+
+TESTS = json.dumps([{"input": "2 3\n", "output": "5"}, {"input": "4 5", "output": "9"}])
+CPP = {
+    "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }": Status.AC,
+    "int main({": Status.CE,
+    '#include "/etc/passwd"\nint main() {}': Status.CE,
+    "int main() { for (;;) ; }": Status.TLE,
+    "int main() { volatile int *p = 0; return *p; }": Status.RE,
+    "#include <unistd.h>\nint main() { return fork() < 0 ? 7 : 0; }": Status.RE,
+    "#include <vector>\nint main() { std::vector<char> v; for (;;) v.resize(v.size() * 2 + 1, 1); }": Status.MLE,
+    "#include <cstdio>\nint main() { for (;;) puts(\"x\"); }": Status.OLE,
+    "#include <cstdio>\nint main() { puts(\"6\"); }": Status.WA,
+}  # fmt: skip
+JAVASCRIPT = {
+    "const d = require('fs').readFileSync(0, 'utf8').split(/\\s+/).map(Number); console.log(d[0] + d[1])": Status.AC,
+    "console.log(6)": Status.WA,
+    "while (1);": Status.TLE,
+    "throw new Error('no')": Status.RE,
+    "require('child_process').execSync('id')": Status.RE,
+    "require('net').connect(80, '127.0.0.1').on('connect', () => console.log(5))": Status.RE,
+}
+
+
+@pytest.mark.parametrize("rung", [Isolation.L2, Isolation.L3])
+@pytest.mark.parametrize(("tool", "language", "programs"), [("g++", "cpp", CPP), ("node", "javascript", JAVASCRIPT)])
+def test_other_languages(judges: dict, rung: Isolation, tool: str, language: str, programs: dict[str, Status]) -> None:
+    """Compile errors, limits, crashes and escapes of compiled and interpreted programs get their status."""
+    if shutil.which(tool) is None:
+        pytest.skip(f"{tool} is not installed")
+    judge: Judge = judges[rung]
+    verifier = json.dumps({"kind": "stdio", "language": language, "time_limit": 2})
+    judged = judge.judge(Task(verifier, TESTS, program) for program in programs)
+    assert list(programs.values()) == [judgement.status for judgement in judged]
