@@ -21,6 +21,7 @@ import pydantic
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import (
     CommitFailedException,
+    NoSuchNamespaceError,
     NoSuchTableError,
     RESTError,
     TableAlreadyExistsError,
@@ -150,8 +151,11 @@ class Catalog:
             return "the catalog given"
 
     def names(self, namespace: str) -> list[str]:
-        """Return the names of all tables of a namespace, sorted."""
-        return sorted(identifier[-1] for identifier in self.backend.list_tables(namespace))
+        """Return the names of all tables of a namespace, sorted; none where its making was cut short."""
+        try:
+            return sorted(identifier[-1] for identifier in self.backend.list_tables(namespace))
+        except NoSuchNamespaceError:
+            return []
 
     def find(self, namespace: str, name: str) -> Table | None:
         """Return a table as it stands now, or None if there is none.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pyiceberg.catalog.sql import SqlCatalog
 
 from schemas.contracts import contract
 from schemas.errors import MissingExtra, WarehouseError
@@ -111,6 +112,13 @@ def test_a_missing_catalog_is_not_replaced_by_an_empty_one(house: Warehouse, pla
         Warehouse.open(house.root)
     (house.root / "backup.db").rename(saved)
     assert 2 == Warehouse.open(house.root).scan("sums").collect().height
+
+
+def test_a_catalog_whose_making_was_cut_short_is_empty_for_readers(tmp_path: Path) -> None:
+    """After a kill between the catalog's tables and its namespaces there is nothing to see, and a writer goes on."""
+    SqlCatalog("sluice", uri=f"sqlite:///{tmp_path}/catalog.db")
+    assert [] == Warehouse.open(tmp_path, read_only=True).datasets()
+    assert [] == Warehouse.open(tmp_path).datasets()
 
 
 def test_a_folder_without_a_warehouse_is_not_read(tmp_path: Path) -> None:
