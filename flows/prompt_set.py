@@ -17,7 +17,7 @@ from flows.steps import Step
 from flows.summary import summary
 from schemas.tables import TableRef
 from warehouse import explore
-from warehouse.engines import engine
+from warehouse.engines import Engine, engine
 from warehouse.house import Warehouse
 from warehouse.publish import Published
 from warehouse.report.html import write as write_report
@@ -28,8 +28,8 @@ __all__ = ["finish", "prompt_set", "run_steps"]
 
 
 @task(task_run_name="{step.name}", cache_policy=NO_CACHE)
-def _stage(step: Step, inputs: Mapping[str, TableRef], root: Path, engine_name: str) -> StageRun:
-    services = Services(Warehouse.open(root).workspace, engine(engine_name), progress_for())
+def _stage(step: Step, inputs: Mapping[str, TableRef], root: Path, engine: Engine) -> StageRun:
+    services = Services(Warehouse.open(root).workspace, engine, progress_for())
     run = step.run(inputs, services)
     kept = f"{run.counts['kept']:,} of {run.counts['in']:,} kept"
     services.progress.finish(step.name, kept + (" (cached)" if run.cached else f" in {run.seconds:,.1f} s"))
@@ -89,8 +89,9 @@ def prompt_set(recipe: str, warehouse: str = "sluice-warehouse", *, publish: boo
 def run_steps(build: Build) -> Build:
     """Run the steps of a build in order, each as a task that takes and returns references."""
     done: dict[str, StageRun] = {}
-    for step in build.steps:
-        done[step.name] = _stage(step, step.tables(done), build.root, build.recipe.engine)
+    with engine(build.recipe.engine) as where:
+        for step in build.steps:
+            done[step.name] = _stage(step, step.tables(done), build.root, where)
     return build.with_done(done)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from schemas.errors import MissingExtra, StageError, UsageError, nearest
 
@@ -37,9 +37,16 @@ _LOOPBACK = {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.
 
 
 class Engine(Protocol):
-    """Runs a function over chunks of work; results come back in order, whatever the engine."""
+    """Runs a function over chunks of work; results come back in order, whatever the engine.
+
+    As a context manager it ends with the block what it started.
+    """
 
     name: str
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *_: object) -> None: ...
 
     def map_chunks(self, function: Callable[[list[T]], Iterable[R]], items: Iterable[T], size: int) -> Iterator[R]:
         """Apply ``function`` to lists of at most ``size`` items and yield its results in input order.
@@ -59,6 +66,12 @@ class LocalEngine:
 
     name = "local"
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
     def map_chunks(self, function: Callable[[list[T]], Iterable[R]], items: Iterable[T], size: int) -> Iterator[R]:
         """Apply ``function`` chunk by chunk."""
         for chunk in _chunks(items, size):
@@ -75,7 +88,7 @@ class SparkEngine:
         cluster, Sluice must be installed in the Python that its executors run.
     conf
         Further Spark settings, such as ``{"spark.executor.memory": "4g"}``. A session that already runs in this
-        process is used as it is.
+        process is used as it is, and left running.
 
     Raises
     ------
@@ -90,9 +103,16 @@ class SparkEngine:
     def __init__(self, master: str | None = None, conf: dict[str, str] | None = None) -> None:
         self.master = master or os.environ.get("SLUICE_SPARK_MASTER", "local[2]")
         self.conf = conf or {}
+        self._started = False
         if importlib.util.find_spec("pyspark") is None:
             raise MissingExtra("pyspark", "spark")
         _require_java()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     @cached_property
     def context(self) -> SparkContext:
@@ -106,6 +126,7 @@ class SparkEngine:
         try:
             with warnings.catch_warnings(action="ignore", category=FutureWarning):
                 _launch(conf)
+                self._started = SparkContext._active_spark_context is None  # noqa: SLF001 - PySpark tells no other way
                 return SparkContext.getOrCreate(conf)
         except (PySparkException, OSError) as error:
             raise UsageError(
@@ -135,10 +156,11 @@ class SparkEngine:
             yield from results
 
     def stop(self) -> None:
-        """Stop the Spark context, if this engine used one."""
-        if "context" in vars(self):
+        """Stop the Spark context, if this engine started one."""
+        if self._started:
             self.context.stop()
             del self.context
+            self._started = False
 
 
 _ENGINES: dict[str, Callable[..., Engine]] = {"local": LocalEngine, "spark": SparkEngine}

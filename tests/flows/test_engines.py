@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from curation.decontaminate import stage as decontaminate
 from curation.sources import stage as sources
 from dedup.text import documents, near
 from flows.build import Build
-from tests.flows.conftest import ROOT
+from schemas.errors import MissingExtra, UsageError
+from tests.flows.conftest import ROOT, sluice
 from warehouse.engines import Engine, LocalEngine, SparkEngine
 from warehouse.house import Warehouse
 from warehouse.stages import Services
@@ -131,3 +133,21 @@ def test_determinism_across_row_order_workers_and_batches(
     for (module, name), size in sizes.items():
         monkeypatch.setattr(module, name, size)
     assert local == _built(tmp_path / "shuffled", LocalEngine(), seed=3, workers=1)
+
+
+def test_a_recipe_for_spark_is_refused_before_anything_runs_where_spark_cannot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without PySpark, or without a JDK, the command says what is missing and writes nothing."""
+    recipe = _recipe(tmp_path / "recipe", None, {})
+    recipe.write_text(recipe.read_text() + "engine: spark\n")
+
+    ran = sluice("run", recipe, "--warehouse", tmp_path / "warehouse", JAVA_HOME=str(tmp_path))
+
+    assert UsageError.exit_code == ran.code
+    assert "Spark needs a JDK 17 or newer" in ran.err
+    assert "Traceback" not in ran.err
+    assert not (tmp_path / "warehouse").exists()
+    monkeypatch.setitem(sys.modules, "pyspark", None)
+    with pytest.raises(MissingExtra, match=r"sluice\[spark\]"):
+        Build.of(recipe, tmp_path / "warehouse")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -74,6 +75,31 @@ def test_a_failing_executor_is_a_clear_error(spark: SparkEngine) -> None:
 def test_the_spark_context_starts_on_first_use_only() -> None:
     """Making an engine costs no JVM."""
     assert "context" not in vars(SparkEngine())
+
+
+def test_an_engine_leaves_a_session_that_it_did_not_start(spark: SparkEngine) -> None:
+    """Whoever started the session goes on using it."""
+    with engine("spark") as other:
+        assert ["1"] == list(other.map_chunks(LOUD, [1], 1))
+    assert ["2"] == list(spark.map_chunks(LOUD, [2], 1))
+
+
+_OWN_SESSION = """
+from functools import partial
+from pyspark import SparkContext
+from warehouse.engines import engine
+
+with engine("spark", master="local[1]") as own:
+    print(*own.map_chunks(partial(map, str), [1, 2], 1), SparkContext._active_spark_context is not None)
+print(SparkContext._active_spark_context)
+"""
+
+
+def test_an_engine_ends_the_session_that_it_started(spark: SparkEngine) -> None:
+    """After the block no Spark context is left, and the process ends without one."""
+    del spark
+    done = subprocess.run([sys.executable, "-c", _OWN_SESSION], capture_output=True, text=True, check=True)
+    assert ["1 2 True", "None"] == done.stdout.splitlines()
 
 
 def test_spark_without_pyspark_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
