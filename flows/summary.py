@@ -54,9 +54,9 @@ def summary(
 
 def _histogram(rows: pl.LazyFrame) -> list[int]:
     """Count problems by pass rate in ten bins, the last one closed."""
-    measured = rows.unique("problem_id").filter(pl.col("n") > 0)
+    measured = rows.filter(pl.col("n") > 0).select("problem_id", "n", "c").unique("problem_id")
     bins = (pl.col("c") * _BINS // pl.col("n")).clip(0, _BINS - 1).alias("bin")
-    counted = dict(measured.group_by(bins).len().collect().iter_rows())
+    counted = dict(measured.group_by(bins).len().collect(engine="streaming").iter_rows())
     return [counted.get(one, 0) for one in range(_BINS)]
 
 

@@ -340,7 +340,7 @@ def _main_rows(
     if "rows" in inputs:
         identity = contract(stage.contract).key[0]
         came = workspace.scan(inputs["rows"]).select(identity)
-        lost = came.join(rows.select(identity), on=identity, how="anti").collect()
+        lost = came.join(rows.select(identity), on=identity, how="anti").collect(engine="streaming")
         if lost.height or writer.refs["all"].rows != inputs["rows"].rows:
             raise StageError(
                 f"stage {stage.name!r} was given {inputs['rows'].rows} rows and returned {writer.refs['all'].rows}; "

@@ -99,9 +99,10 @@ def learn(rows: pl.LazyFrame, items: pl.LazyFrame, config: Decontaminate) -> tup
 
 def _sample(rows: pl.LazyFrame, size: int) -> pl.DataFrame:
     """Return the problems with the smallest ids of each source: as good as drawn, and the same in any order."""
-    ids = rows.select("problem_id", "source").collect()
+    ids = rows.select("problem_id", "source").collect(engine="streaming")
     chosen = ids.filter(pl.col("problem_id").rank("ordinal").over("source") <= size)
-    return rows.join(chosen.lazy().select("problem_id"), on="problem_id", how="semi").sort("problem_id").collect()
+    sample = rows.join(chosen.lazy().select("problem_id"), on="problem_id", how="semi")
+    return sample.collect(engine="streaming").sort("problem_id")
 
 
 @dataclass(frozen=True)
