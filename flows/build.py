@@ -21,6 +21,7 @@ from schemas.recipe.load import load_recipe
 from schemas.recipe.recipe import Recipe
 from schemas.tables import TableRef
 from warehouse.audits import AuditResult
+from warehouse.engines import engine
 from warehouse.exports import target as export_target
 from warehouse.gate import audit
 from warehouse.house import Warehouse
@@ -71,14 +72,15 @@ class Build:
 
         Raises
         ------
-        RecipeError, UsageError
-            If the recipe is not valid, or names an unknown trainer.
+        RecipeError, UsageError, MissingExtra
+            If the recipe is not valid, names an unknown trainer, or an engine that cannot run here.
         InputError
             If the recipe or one of its sources cannot be read.
         """
         recipe = load_recipe(recipe_path)
         for name in recipe.publish.exports:
             export_target(name)
+        engine(recipe.engine)
         return cls(recipe, root, tuple(prompt_set_steps(recipe, recipe_path.parent)))
 
     @property
