@@ -19,8 +19,8 @@ CPP = {
     "int main() { volatile int *p = 0; return *p; }": Status.RE,
     "#include <unistd.h>\nint main() { return fork() < 0 ? 7 : 0; }": Status.RE,
     "#include <vector>\nint main() { std::vector<char> v; for (;;) v.resize(v.size() * 2 + 1, 1); }": Status.MLE,
-    "#include <cstdio>\nint main() { for (;;) puts(\"x\"); }": Status.OLE,
-    "#include <cstdio>\nint main() { puts(\"6\"); }": Status.WA,
+    '#include <cstdio>\nint main() { for (;;) puts("x"); }': Status.OLE,
+    '#include <cstdio>\nint main() { puts("6"); }': Status.WA,
 }  # fmt: skip
 JAVASCRIPT = {
     "const d = require('fs').readFileSync(0, 'utf8').split(/\\s+/).map(Number); console.log(d[0] + d[1])": Status.AC,
