@@ -32,6 +32,7 @@ _SYSTEM = (
     "/etc/localtime",
     "/etc/ssl/openssl.cnf",
 )
+_PREFIX, _LOCK = "sluice-judge-", "lock"
 _FIRST_UID, _LAST_UID = 50_000, 59_998
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
@@ -55,10 +56,13 @@ class Home:
 
     def __init__(self, rung: Isolation) -> None:
         self.rung = rung
-        self.folder = Path(tempfile.mkdtemp(prefix="sluice-judge-"))
+        _remove_stale()
+        self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self.folder.chmod(0o711)
         self.as_root = os.geteuid() == 0
-        self._locks: list[IO[str]] = []
+        lock = (self.folder / _LOCK).open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        self._locks: list[IO[str]] = [lock]
         self.prefix = Path(sys.base_prefix)
         self.moved = ["", ""]
 
@@ -124,6 +128,17 @@ class Home:
             self._locks.append(lock)
             return [uid, uid + 1]
         raise OSError("all identities for sandboxes are in use")
+
+
+def _remove_stale() -> None:
+    """Remove the folders of judges that were killed: nobody holds their locks."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
+        try:
+            with lock.open("r+") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(lock.parent, ignore_errors=True)
+        except OSError:
+            continue
 
 
 def _open_to_others(path: Path) -> bool:

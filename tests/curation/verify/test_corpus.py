@@ -63,6 +63,8 @@ def test_programs_that_eat_the_machine(judges: dict, traps: dict[str, str], prog
 @pytest.mark.parametrize("program", _programs("forging", "endless", "unusual"))
 def test_limits_alone(judges: dict, traps: dict[str, str], tmp_path: Path, program: Program) -> None:
     """Verdicts at the weakest rung are right too; it promises nothing about escapes, so its traps are its own."""
+    if program.title == "multiprocessing":
+        pytest.skip("limits alone do not refuse processes")
     own = {"FOLDER": str(tmp_path), "CANARY": str(tmp_path / "canary"), "SECRETFILE": str(tmp_path / "secret")}
     _check(judges[Isolation.L1], program, {**traps, **own})
 

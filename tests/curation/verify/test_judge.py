@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -278,8 +279,10 @@ def _gone(pids: list[int]) -> bool:
 
 
 @pytest.mark.parametrize("rung", list(Isolation))
-def test_a_killed_judge_takes_everything_along(rung: Isolation) -> None:
-    """After kill -9 of the judge neither a zygote nor a judged program lives on."""
+def test_a_killed_judge_takes_everything_along(
+    rung: Isolation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After kill -9 of the judge no process of it lives on, and the next judge removes its folder."""
     if rung not in detect().reached:
         pytest.skip(f"this machine does not reach {rung}")
     script = textwrap.dedent(
@@ -293,7 +296,10 @@ def test_a_killed_judge_takes_everything_along(rung: Isolation) -> None:
             list(judge.judge([sleeper, sleeper]))
         """
     )
-    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=Path(__file__).resolve().parents[3])
+    tmp_path.chmod(0o711)
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    root = Path(__file__).resolve().parents[3]
+    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=root, env=environment)
     try:
         parent = psutil.Process(process.pid)
         for _ in range(600):
@@ -306,6 +312,10 @@ def test_a_killed_judge_takes_everything_along(rung: Isolation) -> None:
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert _gone([child.pid for child in below])
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert 1 == len(list(tmp_path.glob("sluice-judge-*")))
+    with Judge(Verify(workers=1)) as judge:
+        assert [judge._home.folder] == list(tmp_path.glob("sluice-judge-*"))
 
 
 @pytest.mark.slow
