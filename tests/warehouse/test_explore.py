@@ -228,4 +228,5 @@ def test_every_type_has_an_answer(built: Warehouse, sql: str, answer: object) ->
 
 def test_plan_of_a_query_can_be_seen(built: Warehouse) -> None:
     """EXPLAIN is a reading statement too."""
-    assert "PARQUET" in str(explore.query(built, "EXPLAIN SELECT problem_id FROM pass_rates WHERE c > 3").rows()).upper()
+    plan = explore.query(built, "EXPLAIN SELECT problem_id FROM pass_rates WHERE c > 3").rows()
+    assert "PARQUET" in str(plan).upper()

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.tables import decisions, problems, prompt_row, prompt_rows
 
 from schemas.records import PROMPT_SET
+from tests.tables import decisions, problems, prompt_row, prompt_rows
 from warehouse.audits import Outcome
 from warehouse.fingerprint import content_hash
 from warehouse.gate import audit
