@@ -238,7 +238,7 @@ def _validate(frame: pd.DataFrame, expectations: Sequence[Expectation]) -> dict[
         warnings.simplefilter("ignore")
         import great_expectations as gx
 
-        logging.getLogger("great_expectations").setLevel(logging.WARNING)
+        logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
         context = gx.get_context(mode="ephemeral")
         context.enable_analytics(enable=False)
         context.variables.progress_bars = {"globally": False, "metric_calculations": False}

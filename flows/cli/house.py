@@ -75,6 +75,7 @@ def _state(root: Path) -> tuple[str, str]:
 @click.option("--apply", "really", is_flag=True, help="Remove; without it only what would go is listed.")
 def clean(root: Path, *, machine: bool, really: bool) -> None:
     """Remove what no version needs: orphan branches, files and unfinished work. Tagged versions are never touched."""
+    Warehouse.open(root, read_only=True)
     removals = Warehouse.open(root).sweep(dry_run=not really)
     if machine:
         print_json([asdict(removal) for removal in removals])

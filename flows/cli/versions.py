@@ -115,6 +115,7 @@ def audit(dataset: str, root: Path, *, machine: bool) -> None:
 @options.warehouse
 def rollback(name: str, version: str, root: Path) -> None:
     """Let readers of `latest` see an older version again; no version is lost."""
+    Warehouse.open(root, read_only=True).version(name, version)
     moved = Warehouse.open(root).rollback(name, version)
     console.print(f"{name}: latest is {moved.version} again")
 
