@@ -151,7 +151,7 @@ class Build:
             warehouse.upsert_run(self._run(status, finished=True))
             write_report(warehouse.root, summarise(warehouse, self.run_id, audits[-1] if audits else None))
             raise
-        status = "unchanged" if published.unchanged else "published"
+        status = "published" if published.version.run_id == self.run_id else "unchanged"
         warehouse.upsert_run(self._run(status, finished=True, dataset_version=published.version.version))
         return published
 
