@@ -14,6 +14,7 @@ from schemas.recipe.sources import Limits, Source
 
 __all__ = ["Draft", "Reason", "Reject", "problem_row", "user"]
 
+_SHOWN = 40
 _ANSWERED = {VerifierKind.MATH, VerifierKind.CHOICE, VerifierKind.EXACT, VerifierKind.JSON}
 
 
@@ -145,17 +146,20 @@ def problem_row(draft: Draft, source: Source, revision: str, limits: Limits) -> 
     return row
 
 
-def _refuse_half_characters(value: Any) -> None:
-    if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise Reject(Reason.INVALID_TEXT, f"half of a surrogate pair at character {error.start}") from error
-    elif isinstance(value, Mapping):
-        _refuse_half_characters(list(value.values()))
-    elif isinstance(value, list):
-        for inner in value:
-            _refuse_half_characters(inner)
+def _refuse_half_characters(row: dict[str, Any]) -> None:
+    """Look at all text of a row at once: this runs on every row, and recursion took a third of reading."""
+    values = list(row.values())
+    for value in values:
+        if isinstance(value, list):
+            values += value
+        elif isinstance(value, dict):
+            values += value.values()
+    text = "\n".join(value for value in values if isinstance(value, str))
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        before = text[: error.start].rpartition("\n")[2][-_SHOWN:]
+        raise Reject(Reason.INVALID_TEXT, f"half of a surrogate pair after {before!r}") from error
 
 
 def _messages(prompt: Any, limits: Limits) -> list[dict[str, str]]:
