@@ -8,6 +8,7 @@ Exits with 1 unless all 164 references pass and pass@1, @10, @100 are 0.221, 0.5
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import tempfile
@@ -20,7 +21,8 @@ from curation.estimators import pass_at_k
 from flows.orchestration import prefect_server
 from flows.summary import show_build
 
-_RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "humaneval.yaml"
+_ROOT = Path(__file__).resolve().parents[1]
+_RECIPE = _ROOT / "recipes" / "humaneval.yaml"
 _EXPECTED = {1: 0.221, 10: 0.504, 100: 0.738}
 _TOLERANCE = 0.003
 _PROBLEMS, _COMPLETIONS = 164, 100
@@ -28,6 +30,7 @@ _PROBLEMS, _COMPLETIONS = 164, 100
 
 def main(root: Path) -> bool:
     """Run the job in ``root``, print what came of it, and tell whether the figures are right."""
+    os.environ.setdefault("SLUICE_DATA", str(_ROOT.parent / "shared" / "data"))
     with prefect_server(root):
         from flows.prompt_set import prompt_set
 

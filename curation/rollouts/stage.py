@@ -20,6 +20,7 @@ from curation.rollouts.requests import ALL, Client, Request, Sample, ask, plan
 from curation.verify import VERIFIER_VERSION, Judgement, Task
 from schemas.enums import Status
 from schemas.ids import digest, record_id
+from schemas.recipe.paths import located
 from schemas.recipe.rollouts import Escalation, Mutants, Policy, Recorded, Rollouts
 from schemas.records import ROLLOUT
 from warehouse.stages import Services, Stage, StageResult
@@ -44,7 +45,8 @@ def pin(config: Rollouts, folder: Path) -> Rollouts:
         If a recorded table cannot be read.
     """
     policies = tuple(
-        _pinned(policy, folder / policy.path) if isinstance(policy, Recorded) else policy for policy in config.policies
+        _pinned(policy, located(policy.path, folder)) if isinstance(policy, Recorded) else policy
+        for policy in config.policies
     )
     return config.model_copy(update={"policies": policies})
 

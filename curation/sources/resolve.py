@@ -9,6 +9,7 @@ from curation.sources.files import FORMATS
 from curation.sources.hub import dataset_fingerprint
 from curation.sources.registry import layout
 from schemas.errors import InputError
+from schemas.recipe.paths import located
 from schemas.recipe.sources import ResolvedSource, ResolvedSources, Source, SourceFile, Sources
 
 __all__ = ["fingerprint"]
@@ -52,12 +53,12 @@ def _resolve(source: Source, base_dir: Path) -> ResolvedSource:
 
 
 def _found(path: str, base_dir: Path) -> list[Path]:
-    place = base_dir / path
+    place = located(path, base_dir)
     if place.is_file():
         return [place]
     if place.is_dir():
         return [file for file in place.rglob("*") if _known(file)]
-    if any(mark in path for mark in _MAGIC):
+    if any(mark in str(place) for mark in _MAGIC):
         start, pattern = (Path(place.anchor), str(place.relative_to(place.anchor)))
         return [file for file in start.glob(pattern) if file.is_file()]
     return []
@@ -73,7 +74,7 @@ def _named(path: Path, given: str, base_dir: Path) -> SourceFile:
             f"{path} has no known format.",
             hint=f"known are {', '.join(FORMATS)}, each text format also as .gz.",
         )
-    name = given if path == base_dir / given else _relative(path, base_dir)
+    name = given if path == located(given, base_dir) else _relative(path, base_dir)
     return SourceFile(name=name, digest=_digest(path), location=path.absolute())
 
 

@@ -101,7 +101,8 @@ class Source(Section):
     """Layout of its rows: humaneval, mbpp, apps, taco, code_contests, leetcode, livecodebench, gsm8k, math, rllm,
     verl, table (with ``columns``), or the name of an installed plug-in."""
     path: str | None = None
-    """File, folder or glob pattern, relative to the recipe: .json, .jsonl, .csv (each also .gz) or .parquet."""
+    """File, folder or glob pattern, relative to the recipe: .json, .jsonl, .csv (each also .gz) or .parquet.
+    ``${NAME}`` stands for an environment variable."""
     dataset: Dataset | None = None
     """A data set of the `datasets` library instead of files."""
     columns: Columns = Columns()
