@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 WAREHOUSE ?= sluice-warehouse
+WORKERS ?= 2
 
 .PHONY: demo test test-all test-trainers lint figures clean
 
@@ -25,7 +26,7 @@ demo: $(VENV)/.core  ## build, audit, publish and export a prompt set from examp
 	@$(BIN)/sluice run recipes/demo.yaml --warehouse $(WAREHOUSE)
 
 test: $(VENV)/.dev  ## the default suite
-	$(BIN)/python -m pytest -m "not slow and not trainers"
+	$(BIN)/python -m pytest -m "not slow and not trainers" -n $(WORKERS) --dist loadfile
 
 test-all: $(VENV)/.dev  ## the long suites too: kills, load, every rung of the ladder
 	$(BIN)/python -m pytest -m "not trainers"
