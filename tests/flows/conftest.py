@@ -6,12 +6,15 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from flows.cli import _run
+from flows.orchestration import prefect_server
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -39,10 +42,34 @@ def sluice(*arguments: str | Path, timeout: float = 900, **environment: str) -> 
         text=True,
         cwd=ROOT,
         timeout=timeout,
-        env={**os.environ, **environment},
+        env={**_without_server(), **environment},
         check=False,
     )
     return Ran(found.returncode, found.stdout, found.stderr)
+
+
+def _without_server() -> dict[str, str]:
+    """Return the environment of a person who set nothing of Prefect's, whatever `server` has set here."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """One Prefect server for all flows that run in this process; its address."""
+    with prefect_server(tmp_path_factory.mktemp("server")):
+        yield os.environ["PREFECT_API_URL"]
+
+
+@pytest.fixture
+def ask(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """The command line, in this process."""
+
+    def asked(*arguments: str | Path) -> Ran:
+        capsys.readouterr()
+        code = _run([*map(str, arguments)])
+        return Ran(code, *capsys.readouterr())
+
+    return asked
 
 
 @dataclass(frozen=True)
