@@ -26,7 +26,7 @@ from schemas.recipe.gold import Gold
 from schemas.records import DECISION, TEST_QUALITY
 from warehouse.stages import Services, Stage, StageResult
 
-__all__ = ["STAGE", "check"]
+__all__ = ["GOLD", "check"]
 
 _EVIDENCE = 500
 _DECIDED = pa.schema([column for column in DECISION.arrow if column.name not in ("run_id", "stage")])
@@ -99,7 +99,7 @@ def check(inputs: Mapping[str, pl.LazyFrame], config: Gold, services: Services) 
     return StageResult(decided.scan(), outputs={"test_quality": quality.scan()})
 
 
-STAGE = Stage("gold", f"1/{VERIFIER_VERSION}", check, outputs={"test_quality": "test_quality"})
+GOLD = Stage("gold", f"1/{VERIFIER_VERSION}", check, outputs={"test_quality": "test_quality"})
 
 
 def _tried(problems: Sequence[Problem], config: Gold, judge: CachedJudge) -> list[_Case]:

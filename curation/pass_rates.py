@@ -17,7 +17,7 @@ from schemas.records import PASS_RATE
 from warehouse.engines import Engine
 from warehouse.stages import Services, Stage, StageResult
 
-__all__ = ["KEY", "STAGE", "count", "counts", "counts_on", "merge", "select"]
+__all__ = ["KEY", "PASS_RATES", "count", "counts", "counts_on", "merge", "select"]
 
 KEY = PASS_RATE.key
 _MEASURED_BY = KEY[1:]
@@ -127,8 +127,10 @@ def count(inputs: Mapping[str, pl.LazyFrame], config: BaseModel | None, services
     With inputs ``counted`` (earlier rollouts) and ``counts`` (what they came to), only rollouts new since then are
     counted.
     """
-    rates = _rates(inputs, services).collect(engine="streaming").lazy()
-    return StageResult(_remarks(inputs["rows"], rates), outputs={"pass_rates": rates.sort(KEY)})
+    aside = services.aside() / "pass_rates.parquet"
+    _rates(inputs, services).sink_parquet(aside)
+    rates = pl.scan_parquet(aside)
+    return StageResult(_remarks(inputs["rows"], rates), outputs={"pass_rates": rates})
 
 
 def _rates(inputs: Mapping[str, pl.LazyFrame], services: Services) -> pl.LazyFrame:
@@ -205,5 +207,5 @@ def _unclear(measure: Measure, ways: pl.DataFrame, rates: pl.LazyFrame) -> Usage
     )
 
 
-STAGE = Stage("pass_rates", "1", count, outputs={"pass_rates": "pass_rate"})
+PASS_RATES = Stage("pass_rates", "1", count, outputs={"pass_rates": "pass_rate"})
 """Inputs ``rows`` and ``rollouts``; output ``pass_rates``."""

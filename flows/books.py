@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from flows.steps import READ, Step
+from curation.sources.stage import READ
+from flows.steps import Step
 from schemas.recipe.sources import ResolvedSources
 from schemas.records import LINEAGE
 from warehouse.stages import StageRun, Workspace
@@ -47,7 +48,7 @@ def lineage_of(steps: Iterable[Step], done: Mapping[str, StageRun], workspace: W
             rows.select(
                 output="problem_id",
                 input=pl.concat_str("source", pl.lit("/"), "source_id"),
-                stage=pl.lit(READ),
+                stage=pl.lit(READ.name),
             ).unique(),
             "record",
             "record",

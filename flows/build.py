@@ -12,8 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from curation.gold import GOLD
+from curation.pass_rates import PASS_RATES
+from curation.rollouts.stage import ROLLOUTS
+from curation.sources.stage import READ
 from flows.books import decisions_of, files_of, lineage_of
-from flows.steps import ASIDE, CONTROL, GOLD, PASS_RATES, READ, ROLLOUTS, Step, prompt_set_steps
+from flows.steps import ASIDE, CONTROL, Step, prompt_set_steps
 from schemas.contracts import Contract
 from schemas.errors import GateFailed, SluiceError
 from schemas.ids import canonical_json, digest
@@ -34,10 +38,10 @@ from warehouse.stages import Services, StageRun
 __all__ = ["Build"]
 
 _BOOKS = {
-    "rejections": (READ, "rejections"),
-    "test_quality": (GOLD, "test_quality"),
-    "rollouts": (ROLLOUTS, "rollouts"),
-    "pass_rates": (PASS_RATES, "pass_rates"),
+    "rejections": (READ.name, "rejections"),
+    "test_quality": (GOLD.name, "test_quality"),
+    "rollouts": (ROLLOUTS.name, "rollouts"),
+    "pass_rates": (PASS_RATES.name, "pass_rates"),
 }
 
 

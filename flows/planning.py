@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from flows.build import Build
-from flows.steps import ROLLOUTS, Step
+from flows.steps import Step
 from schemas.recipe.rollouts import Policy, Rollouts
 from warehouse.stages import Services, StageRun, Workspace
 
@@ -66,7 +66,7 @@ def _foreseen(step: Step, rows: int | None) -> str:
     if not step.inputs:
         files = [file.name for source in step.config.sources for file in source.files]  # type: ignore[union-attr]
         return f"read {', '.join(files[:3])}{f' and {len(files) - 3} more' if len(files) > 3 else ''}"  # noqa: PLR2004
-    if step.name == ROLLOUTS and isinstance(step.config, Rollouts):
+    if isinstance(step.config, Rollouts):
         return _answers(step.config, rows)
     return "run" if rows is None else f"run over at most {rows:,} rows"
 

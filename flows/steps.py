@@ -6,13 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from curation import drive, filters, gold, pass_rates
 from curation.decontaminate.stage import DECONTAMINATE
+from curation.drive import CURRICULA
 from curation.drive.continuation import NEXT_PHASE, PUBLISHED, NextPhaseOf, PublishedSet
+from curation.filters import FILTERS
+from curation.gold import GOLD
 from curation.normalise import NORMALISE
-from curation.rollouts import stage as rollouts
+from curation.pass_rates import PASS_RATES
+from curation.rollouts.stage import ROLLOUTS, pin
 from curation.sources.resolve import fingerprint
-from curation.sources.stage import READ as READ_STAGE
+from curation.sources.stage import READ
 from dedup.text.stage import DEDUP
 from schemas.errors import UsageError
 from schemas.recipe.base import Section
@@ -23,22 +26,8 @@ from schemas.tables import TableRef
 from warehouse.stages import Services, Stage, StageRun, finished, run_stage, stage_key
 from warehouse.versions import Version
 
-__all__ = [
-    "ASIDE",
-    "CONTROL",
-    "GOLD",
-    "PASS_RATES",
-    "READ",
-    "ROLLOUTS",
-    "Step",
-    "next_phase_steps",
-    "prompt_set_steps",
-]
+__all__ = ["ASIDE", "CONTROL", "Step", "next_phase_steps", "prompt_set_steps"]
 
-READ = READ_STAGE.name
-GOLD = gold.STAGE.name
-ROLLOUTS = rollouts.STAGE.name
-PASS_RATES = pass_rates.STAGE.name
 BENCHMARKS = "benchmarks"
 CONTROL = "control"
 ASIDE = (BENCHMARKS, CONTROL)
@@ -88,8 +77,8 @@ def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
     InputError
         If a source is missing: files are named by their digests, so that a changed file is a changed input.
     """
-    steps = [Step(READ_STAGE, fingerprint(recipe.reads(), folder), {})]
-    last = READ
+    steps = [Step(READ, fingerprint(recipe.reads(), folder), {})]
+    last = READ.name
 
     def then(stage: Stage, config: Section | None, **inputs: tuple[str, str]) -> None:
         nonlocal last
@@ -100,18 +89,18 @@ def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
     preferred = recipe.dedup.sources or tuple(source.name for source in recipe.sources)
     then(DEDUP, recipe.dedup.model_copy(update={"sources": preferred}))
     if (benchmarks := recipe.decontaminate.reads(recipe.limits)) is not None:
-        steps.append(Step(replace(READ_STAGE, name=BENCHMARKS), fingerprint(benchmarks, folder), {}))
+        steps.append(Step(replace(READ, name=BENCHMARKS), fingerprint(benchmarks, folder), {}))
         then(DECONTAMINATE, recipe.decontaminate, benchmarks=(BENCHMARKS, "rows"))
-    then(gold.STAGE, recipe.gold)
-    then(rollouts.STAGE, rollouts.pin(recipe.rollouts, folder))
-    then(pass_rates.STAGE, None, rollouts=(ROLLOUTS, "rollouts"))
-    measured = {"pass_rates": (PASS_RATES, "pass_rates"), "test_quality": (GOLD, "test_quality")}
-    then(filters.STAGE, recipe.filters, rollouts=(ROLLOUTS, "rollouts"), **measured)
+    then(GOLD, recipe.gold)
+    then(ROLLOUTS, pin(recipe.rollouts, folder))
+    then(PASS_RATES, None, rollouts=(ROLLOUTS.name, "rollouts"))
+    measured = {"pass_rates": (PASS_RATES.name, "pass_rates"), "test_quality": (GOLD.name, "test_quality")}
+    then(FILTERS, recipe.filters, rollouts=(ROLLOUTS.name, "rollouts"), **measured)
     if recipe.filters.control is not None:
         laid = Plain(name=CONTROL, order="shuffled", measure=recipe.filters.measure, seed=recipe.filters.control.seed)
-        drawn = {"rows": (filters.STAGE.name, "controls"), **measured}
-        steps.append(Step(replace(drive.STAGE, name=CONTROL), Curricula(plain=(laid,)), drawn))
-    then(drive.STAGE, recipe.curricula, decisions=(filters.STAGE.name, "decisions"), **measured)
+        drawn = {"rows": (FILTERS.name, "controls"), **measured}
+        steps.append(Step(replace(CURRICULA, name=CONTROL), Curricula(plain=(laid,)), drawn))
+    then(CURRICULA, recipe.curricula, decisions=(FILTERS.name, "decisions"), **measured)
     return steps
 
 
@@ -134,19 +123,19 @@ def next_phase_steps(recipe: Recipe, folder: Path, version: Version) -> list[Ste
     )
     return [
         Step(PUBLISHED, before, {}),
-        Step(rollouts.STAGE, rollouts.pin(measuring, folder), {"rows": (PUBLISHED.name, "rows")}),
+        Step(ROLLOUTS, pin(measuring, folder), {"rows": (PUBLISHED.name, "rows")}),
         Step(
-            pass_rates.STAGE,
+            PASS_RATES,
             None,
-            {"rows": (ROLLOUTS, "rows"), "rollouts": (ROLLOUTS, "rollouts")},
+            {"rows": (ROLLOUTS.name, "rows"), "rollouts": (ROLLOUTS.name, "rollouts")},
         ),
         Step(
             NEXT_PHASE,
             NextPhaseOf(drive=settings, measure=checkpoint),
             {
-                "rows": (PASS_RATES, "rows"),
+                "rows": (PASS_RATES.name, "rows"),
                 "previous": (PUBLISHED.name, "previous"),
-                "pass_rates": (PASS_RATES, "pass_rates"),
+                "pass_rates": (PASS_RATES.name, "pass_rates"),
             },
         ),
     ]

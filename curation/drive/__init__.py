@@ -3,6 +3,15 @@
 from curation.drive.deviations import Deviation, deviations
 from curation.drive.next_phase import NextPhase, next_phase
 from curation.drive.plan import phase_sizes, training_plan
-from curation.drive.stage import STAGE, schedule
+from curation.drive.stage import CURRICULA, schedule
 
-__all__ = ["STAGE", "Deviation", "NextPhase", "deviations", "next_phase", "phase_sizes", "schedule", "training_plan"]
+__all__ = [
+    "CURRICULA",
+    "Deviation",
+    "NextPhase",
+    "deviations",
+    "next_phase",
+    "phase_sizes",
+    "schedule",
+    "training_plan",
+]

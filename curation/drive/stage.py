@@ -15,7 +15,7 @@ from schemas.recipe.curricula import Curricula, Drive, Plain
 from schemas.recipe.measures import Band, Measure
 from warehouse.stages import Services, Stage, StageResult
 
-__all__ = ["STAGE", "schedule"]
+__all__ = ["CURRICULA", "schedule"]
 
 Inputs = Mapping[str, pl.LazyFrame]
 CURRICULUM = "drive"
@@ -103,5 +103,5 @@ def _not_selected(inputs: Inputs, config: Curricula, laid: pl.LazyFrame) -> pl.L
     )
 
 
-STAGE = Stage("curricula", "1", schedule, outputs={"prompt_set": "prompt_set"})
+CURRICULA = Stage("curricula", "1", schedule, outputs={"prompt_set": "prompt_set"})
 """Inputs ``rows``, ``pass_rates``, ``test_quality`` and optionally ``decisions``; output ``prompt_set``."""

@@ -14,7 +14,7 @@ from schemas.enums import Verdict
 from schemas.recipe.filters import Filters
 from warehouse.stages import Services, Stage, StageResult, no_decisions
 
-__all__ = ["STAGE", "apply", "controls", "decide", "report"]
+__all__ = ["FILTERS", "apply", "controls", "decide", "report"]
 
 
 def decide(inputs: Mapping[str, pl.LazyFrame], settings: Filters) -> pl.LazyFrame:
@@ -89,5 +89,5 @@ def report(decided: pl.LazyFrame) -> pl.DataFrame:
     return table.sort("removes", "reason", descending=[True, False]).collect()
 
 
-STAGE = Stage("filters", "1", apply, outputs={"controls": "problem"})
+FILTERS = Stage("filters", "1", apply, outputs={"controls": "problem"})
 """Inputs ``rows``, ``pass_rates``, ``test_quality`` and ``rollouts``; output ``controls``."""

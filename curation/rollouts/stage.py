@@ -25,7 +25,7 @@ from schemas.recipe.rollouts import Escalation, Mutants, Policy, Recorded, Rollo
 from schemas.records import ROLLOUT
 from warehouse.stages import Services, Stage, StageResult
 
-__all__ = ["STAGE", "pin", "sample", "sampler_digest"]
+__all__ = ["ROLLOUTS", "pin", "sample", "sampler_digest"]
 
 _DETAIL = 500
 _SHAPING = {"sampler", "form", "program", "temperature", "seed"}
@@ -97,7 +97,7 @@ def sample(inputs: Mapping[str, pl.LazyFrame], config: Rollouts, services: Servi
     return StageResult(remarks(inputs["rows"], rollouts), outputs={"rollouts": rollouts})
 
 
-STAGE = Stage("rollouts", f"1/{VERIFIER_VERSION}", sample, outputs={"rollouts": "rollout"})
+ROLLOUTS = Stage("rollouts", f"1/{VERIFIER_VERSION}", sample, outputs={"rollouts": "rollout"})
 
 
 class _Sampling:

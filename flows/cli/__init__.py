@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 
@@ -33,7 +34,13 @@ for module in (build, drive, versions, data, judge, house):
 
 def main() -> None:
     """Run the command line; an error is one line and a hint, with the exit codes of `schemas.errors`."""
-    sys.exit(_run(sys.argv[1:]))
+    code = _run(sys.argv[1:])
+    if code == _INTERRUPTED:
+        # threads that wait for an answer would be waited for
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(arguments: list[str]) -> int:

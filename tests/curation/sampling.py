@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from curation import judging
-from curation.rollouts.stage import STAGE
+from curation.rollouts.stage import ROLLOUTS
 from curation.verify import Judge, Judgement, Task
 from schemas.recipe.rollouts import OpenAI, Rollouts
 from schemas.recipe.verify import Verify
@@ -58,7 +58,7 @@ def run(root: Path, url: str, log: Path) -> tuple[str, int]:
     )
     config = Rollouts(policies=(policy,), escalation={"levels": [4, 12]}, verify=Verify(workers=1))
     rows = stored(workspace, [stream(number) for number in range(PROBLEMS)])
-    table = run_stage(STAGE, {"rows": rows}, config, Services(workspace, progress=_Telling())).tables["rollouts"]
+    table = run_stage(ROLLOUTS, {"rows": rows}, config, Services(workspace, progress=_Telling())).tables["rollouts"]
     return table.content_hash, table.rows
 
 

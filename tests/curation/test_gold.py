@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from curation.gold import STAGE
+from curation.gold import GOLD
 from curation.suites import Suite, suite
 from curation.trivial import trivial_programs
 from schemas.ids import canonical_json
@@ -25,7 +25,7 @@ _QUICK = Verify(time_limit_s=2, workers=2)
 
 def _gold(services: Services, *problems: dict[str, Any], **changes: Any) -> StageRun:
     config = Gold(**({"verify": _QUICK, "mutants": 0} | changes))
-    return run_stage(STAGE, {"rows": stored(services.workspace, problems)}, config, services)
+    return run_stage(GOLD, {"rows": stored(services.workspace, problems)}, config, services)
 
 
 def _decided(services: Services, run: StageRun) -> dict[tuple[str, str], dict[str, Any]]:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curation import pass_rates
-from curation.pass_rates import KEY, STAGE, count, counts_on, merge, select
+from curation.pass_rates import KEY, PASS_RATES, count, counts_on, merge, select
 from schemas.contracts import contract
 from schemas.errors import UsageError
 from schemas.recipe.measures import Measure
@@ -147,9 +147,9 @@ def test_the_stage_on_another_engine_has_the_same_hash(workspace, tmp_path):
         "rows": stored(workspace, "in/rows", made, PROBLEM),
         "rollouts": stored(workspace, "in/rollouts", rollouts(rows).collect(), contract("rollout")),
     }
-    local = run_stage(STAGE, refs, None, Services(workspace))
+    local = run_stage(PASS_RATES, refs, None, Services(workspace))
     (workspace.root / "work").rename(tmp_path / "first")
-    elsewhere = run_stage(STAGE, refs, None, Services(workspace, engine=Recording()))
+    elsewhere = run_stage(PASS_RATES, refs, None, Services(workspace, engine=Recording()))
     assert local.tables["pass_rates"] == elsewhere.tables["pass_rates"]
     assert not elsewhere.cached
     assert 6 == elsewhere.tables["pass_rates"].rows
@@ -163,9 +163,9 @@ def test_spark_has_the_same_hash(spark, workspace, tmp_path):
         "rows": stored(workspace, "in/rows", made, PROBLEM),
         "rollouts": stored(workspace, "in/rollouts", rollouts(rows).collect(), contract("rollout")),
     }
-    local = run_stage(STAGE, refs, None, Services(workspace))
+    local = run_stage(PASS_RATES, refs, None, Services(workspace))
     (workspace.root / "work").rename(tmp_path / "first")
-    executed = run_stage(STAGE, refs, None, Services(workspace, engine=spark))
+    executed = run_stage(PASS_RATES, refs, None, Services(workspace, engine=spark))
     assert (False, local.tables["pass_rates"]) == (executed.cached, executed.tables["pass_rates"])
 
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation.rollouts.stage import STAGE, pin, sampler_digest
+from curation.rollouts.stage import ROLLOUTS, pin, sampler_digest
 from schemas.errors import InputError, ModelError
 from schemas.ids import digest, record_id
 from schemas.recipe.rollouts import Mutants, OpenAI, Policy, Recorded, Rollouts, Sampler
@@ -33,7 +33,7 @@ _MUTANTS = Mutants(backend="mutants", samples=4)
 
 def _rollouts(services: Services, problems: list[dict[str, Any]], *policies: Policy, **changes: Any) -> StageRun:
     config = Rollouts(policies=policies, **({"verify": _VERIFY} | changes))
-    return run_stage(STAGE, {"rows": stored(services.workspace, problems)}, config, services)
+    return run_stage(ROLLOUTS, {"rows": stored(services.workspace, problems)}, config, services)
 
 
 def _rows(services: Services, run: StageRun, name: str = "rollouts") -> pl.DataFrame:
@@ -160,7 +160,7 @@ def test_a_changed_recording_is_new_work(services: Services, tmp_path: Path) -> 
     for text in ("5", "5", "6"):
         path.write_text(f'{{"problem": "4", "response": "{text}"}}\n')
         config = pin(Rollouts(policies=(policy,), verify=_VERIFY), tmp_path)
-        run = run_stage(STAGE, {"rows": stored(services.workspace, [problem(4)])}, config, services)
+        run = run_stage(ROLLOUTS, {"rows": stored(services.workspace, [problem(4)])}, config, services)
         keys.append((run.key, run.cached, _rows(services, run)["all_passed"].to_list()))
 
     assert keys[0][0] == keys[1][0] != keys[2][0]

@@ -86,31 +86,33 @@ class OpenAIClient:
     def answer(self, requests: Sequence[Request]) -> Iterator[tuple[Request, list[Sample]]]:
         """Yield requests as they are answered; after a failure, those under way are awaited and no new one is sent.
 
+        Whoever is interrupted waits for none.
+
         Raises
         ------
         ModelError
             If a request fails at every attempt, or in a way that another attempt cannot mend.
         """
         failure: ModelError | None = None
-        with ThreadPoolExecutor(self.policy.concurrency, "openai") as pool:
-            todo = iter(requests)
-            under_way: dict[Future[list[Sample]], Request] = {}
-            try:
-                while True:
-                    room = 0 if failure else self.policy.concurrency - len(under_way)
-                    under_way |= {pool.submit(self._ask, r): r for _, r in zip(range(room), todo, strict=False)}
-                    if not under_way:
-                        break
-                    for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                        request = under_way.pop(future)
-                        try:
-                            samples = future.result()
-                        except ModelError as error:
-                            failure = failure or error
-                        else:
-                            yield request, samples
-            finally:
-                pool.shutdown(cancel_futures=True)
+        pool = ThreadPoolExecutor(self.policy.concurrency, "openai")
+        todo = iter(requests)
+        under_way: dict[Future[list[Sample]], Request] = {}
+        try:
+            while True:
+                room = 0 if failure else self.policy.concurrency - len(under_way)
+                under_way |= {pool.submit(self._ask, r): r for _, r in zip(range(room), todo, strict=False)}
+                if not under_way:
+                    break
+                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                    request = under_way.pop(future)
+                    try:
+                        samples = future.result()
+                    except ModelError as error:
+                        failure = failure or error
+                    else:
+                        yield request, samples
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
         if failure:
             raise failure
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from curation.bands import band_label
-from curation.drive import STAGE, schedule
+from curation.drive import CURRICULA, schedule
 from schemas.contracts import contract
 from schemas.errors import UsageError
 from schemas.ids import record_id
@@ -205,14 +205,14 @@ def test_the_stage_keeps_the_books(services):
     kinds = {"rows": "problem", "pass_rates": "pass_rate", "test_quality": "test_quality"}
     refs = {name: stored(services.workspace, name, tables[name], kind) for name, kind in kinds.items()}
     config = Curricula(drive={"sft": None, "stage1": {"size": 9}})
-    run = run_stage(STAGE, refs, config, services)
+    run = run_stage(CURRICULA, refs, config, services)
     assert 90 == run.counts["kept"] + run.counts["dropped"]["not_selected"]
     scanned = {name: services.workspace.scan(ref).collect() for name, ref in run.tables.items()}
     assert set(scanned["rows"]["problem_id"]) == set(scanned["prompt_set"]["problem_id"])
     edge = scanned["prompt_set"].filter(phase="stage2.1").select((pl.col("c") / pl.col("n")).max()).item()
     assert {edge} == set(scanned["decisions"]["threshold"])
     assert edge <= scanned["decisions"]["measured"].min()
-    again = run_stage(STAGE, refs, config, services)
+    again = run_stage(CURRICULA, refs, config, services)
     assert (True, run.tables) == (again.cached, again.tables)
 
 

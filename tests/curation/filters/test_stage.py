@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.filters import STAGE, apply, controls, decide, report
+from curation.filters import FILTERS, apply, controls, decide, report
 from schemas.contracts import contract
 from schemas.recipe.filters import Filters
 from schemas.records import DECISION
@@ -70,7 +70,7 @@ def test_the_stage_keeps_the_books(services):
     tables = many(60)
     kinds = {"rows": "problem", "pass_rates": "pass_rate", "test_quality": "test_quality", "rollouts": "rollout"}
     refs = {name: stored(services.workspace, name, tables[name], kind) for name, kind in kinds.items()}
-    run = run_stage(STAGE, refs, Filters(rules=ALL, control={"seed": 3}), services)
+    run = run_stage(FILTERS, refs, Filters(rules=ALL, control={"seed": 3}), services)
     assert 60 == run.counts["kept"] + sum(run.counts["dropped"].values())
     assert 0 < run.counts["kept"] < 60
 
