@@ -51,8 +51,8 @@ __all__ = [
 _OUT = (Verdict.DROP.value, Verdict.FAIL.value)
 _GROUP_ROWS = 8_192
 """Rows that a writer or reader of a table holds together: few, for a problem's tests may be megabytes."""
-_FOOTER_UNWRITTEN = "transport error"
-"""What polars says where a full disk takes no more of a Parquet file's footer."""
+_UNWRITTEN = ("transport error", "underlying IO error")
+"""What polars says where a full disk takes no more of a Parquet file."""
 _DECISIONS = {name: of for name, of in pl.Schema(DECISION.arrow).items() if name not in ("run_id", "stage")}
 
 
@@ -252,7 +252,7 @@ def run_stage(
         with workspace.lock(f"{stage.name}-{key}"):
             return finished(workspace, stage, key) or _work(stage, key, inputs, config, services)
     except (OSError, pl.exceptions.ComputeError) as error:
-        if isinstance(error, pl.exceptions.ComputeError) and _FOOTER_UNWRITTEN not in str(error):
+        if isinstance(error, pl.exceptions.ComputeError) and not any(said in str(error) for said in _UNWRITTEN):
             raise
         raise WarehouseError(
             f"stage {stage.name!r} cannot write to {workspace.root}: {error}.",
