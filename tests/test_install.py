@@ -31,7 +31,7 @@ def test_a_clean_clone_installs_and_answers(tmp_path: Path) -> None:
 
 
 def test_the_locks_satisfy_what_the_project_asks_for() -> None:
-    """Every dependency is in the core lock, every tool of the tests in the dev lock, and the latter holds the former."""
+    """Every dependency is in the core lock, every tool of the tests in the dev lock, which holds the former."""
     project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
     core, dev = (_locked(name) for name in ("core", "dev"))
     extras = project["optional-dependencies"]
