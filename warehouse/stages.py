@@ -282,11 +282,12 @@ def _work(
         main = _main_rows(stage, inputs, result, workspace, writer)
         identity = contract(stage.contract).key[0]
         out = decisions.filter(pl.col("verdict").is_in(_OUT))
-        gone = out.select(pl.col("record_id").alias(identity)).unique().lazy()
+        # a semi or anti join would hold rows until it knows the smaller side; membership streams
+        gone = pl.col(identity).is_in(out["record_id"].unique().implode())
         for name, frame in result.outputs.items():
             writer.table(name, frame, contract(stage.outputs[name]))
-        writer.table("rows", main.join(gone, on=identity, how="anti"), contract(stage.contract))
-        writer.table("dropped", main.join(gone, on=identity, how="semi"), contract(stage.contract))
+        writer.table("rows", main.filter(~gone), contract(stage.contract))
+        writer.table("dropped", main.filter(gone), contract(stage.contract))
         counts = _account(stage, inputs, writer.refs, out)
         writer.discard("all")
         shutil.rmtree(scratch)

@@ -101,7 +101,7 @@ def _sample(rows: pl.LazyFrame, size: int) -> pl.DataFrame:
     """Return the problems with the smallest ids of each source: as good as drawn, and the same in any order."""
     ids = rows.select("problem_id", "source").collect(engine="streaming")
     chosen = ids.filter(pl.col("problem_id").rank("ordinal").over("source") <= size)
-    sample = rows.join(chosen.lazy().select("problem_id"), on="problem_id", how="semi")
+    sample = rows.filter(pl.col("problem_id").is_in(chosen["problem_id"].implode()))
     return sample.collect(engine="streaming").sort("problem_id")
 
 

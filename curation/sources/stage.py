@@ -191,8 +191,9 @@ def _without_duplicates(rows: Path, rejections: Path) -> StageResult:
     The others are rejected, naming the kept one as witness.
     """
     everything = pl.scan_parquet(rows)
-    twice = everything.group_by("problem_id").len().filter(pl.col("len") > 1).select("problem_id")
-    concerned = everything.join(twice, on="problem_id", how="semi")
+    counts = everything.group_by("problem_id").len().filter(pl.col("len") > 1)
+    twice = counts.collect(engine="streaming")["problem_id"]
+    concerned = everything.filter(pl.col("problem_id").is_in(twice.implode()))
     named = concerned.select("problem_id", "source", "source_id", *_PLACE.names, content=_content())
     found = named.collect(engine="streaming").sort("_order")
     by_source = pl.col("_order").min().over("source")
@@ -207,6 +208,6 @@ def _without_duplicates(rows: Path, rejections: Path) -> StageResult:
     ).lazy()
     return StageResult(
         decisions=no_decisions(),
-        rows=everything.join(repeated.lazy().select("_order"), on="_order", how="anti").drop(_PLACE.names),
+        rows=everything.filter(~pl.col("_order").is_in(repeated["_order"].implode())).drop(_PLACE.names),
         outputs={"rejections": pl.concat([pl.scan_parquet(rejections), duplicates])},
     )
