@@ -139,6 +139,8 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, datetime):
         return f"{value:%Y-%m-%d %H:%M:%S}"
     if isinstance(value, float):

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from curation.decontaminate.stage import DECONTAMINATE
+from curation.decontaminate.summary import removed_by_rule
 from curation.drive import deviations, phase_sizes, training_plan
 from schemas.contracts import contract
 from schemas.errors import ExportRefused
 from schemas.recipe.recipe import Recipe
 from warehouse.exports import export, readiness
+from warehouse.fingerprint import parts
 from warehouse.house import Warehouse
 from warehouse.release.info import Change, ReleaseInfo
 from warehouse.release.write import Release, write_release
@@ -147,7 +152,13 @@ def _seeds(part: Any, place: str = "") -> Iterator[tuple[str, int]]:
 
 
 def _decontamination(warehouse: Warehouse, run_id: str) -> dict[str, Any]:
-    """Return what decontamination took out of the run's rows, by rule."""
-    found = warehouse.book("decisions").filter(run_id=run_id, stage="decontaminate")
+    """Return what decontamination took out of the run's rows, and what each rule finds or would have found."""
+    found = warehouse.book("decisions").filter(run_id=run_id, stage=DECONTAMINATE.name)
     counts = found.group_by("verdict", "reason").len().sort("verdict", "reason").collect()
-    return {"decisions": counts.to_dicts(), "book": "decisions", "stage": "decontaminate"}
+    told = {"decisions": counts.to_dicts(), "book": "decisions", "stage": DECONTAMINATE.name}
+    made = warehouse.book("lineage").filter(pl.col("output").str.starts_with(f"{DECONTAMINATE.name}@"), run_id=run_id)
+    for name in made.select("output").unique().collect().to_series():
+        stage, _, key = name.partition("@")
+        if paths := parts(warehouse.root / "work" / stage / key / "hits"):
+            told["rules"] = removed_by_rule(pl.scan_parquet(paths)).to_dicts()
+    return told

@@ -7,6 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from curation.decontaminate.stage import DECONTAMINATE
+from curation.decontaminate.summary import removed_by_rule
+from curation.filters import FILTERS, report
 from flows.build import Build
 from flows.console import bars, console, table
 from flows.hand_off import HandedOff, phases
@@ -15,6 +18,7 @@ from warehouse.audits import AuditResult
 from warehouse.house import Warehouse
 from warehouse.publish import Published
 from warehouse.release.write import Release
+from warehouse.stages import Workspace
 
 __all__ = ["show_audit", "show_build", "summary"]
 
@@ -37,6 +41,8 @@ def summary(
             for name, run in build.done.items()
         ],
         "pass_rates": _histogram(warehouse.workspace.scan(build.rows)),
+        "dropped_example": _dropped_example(build, warehouse.workspace),
+        "rules": {name: rules for name, rules in _rules(build, warehouse.workspace) if rules},
     }
     if published is not None:
         told["version"] = published.version.version
@@ -50,6 +56,23 @@ def summary(
         told["release"] = str(release.folder)
     told["exports"] = [{"target": e.target, "folder": str(e.folder), "refused": e.refused} for e in exports]
     return told
+
+
+def _dropped_example(build: Build, workspace: Workspace) -> str | None:
+    """Return a record that some stage took out, for `sluice why`."""
+    for run in build.done.values():
+        if run.tables["dropped"].rows:
+            return workspace.scan(run.tables["dropped"]).select(pl.first()).head(1).collect().item()
+    return None
+
+
+def _rules(build: Build, workspace: Workspace) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """Yield what each filter and each rule of decontamination removes, alone or beside others, or would remove."""
+    if run := build.done.get(FILTERS.name):
+        yield FILTERS.name, report(workspace.scan(run.tables["decisions"])).to_dicts()
+    if run := build.done.get(DECONTAMINATE.name):
+        found = removed_by_rule(workspace.scan(run.tables["hits"])).drop("benchmarks")
+        yield DECONTAMINATE.name, found.to_dicts()
 
 
 def _histogram(rows: pl.LazyFrame) -> list[int]:
@@ -70,6 +93,10 @@ def show_build(told: Mapping[str, Any]) -> None:
     if any(told["pass_rates"]):
         labels = [f"{one / _BINS:.1f}-{(one + 1) / _BINS:.1f}" for one in range(_BINS)]
         bars("Problems by pass rate", dict(zip(labels, told["pass_rates"], strict=True)))
+    for name, rules in told["rules"].items():
+        columns = tuple(rules[0])
+        console.print()
+        table(f"Rules of {name}", columns, ([rule[c] for c in columns] for rule in rules), right=columns[1:])
     if "version" in told:
         _show_version(told)
     _show_next(told)
@@ -85,6 +112,7 @@ def _show_version(told: Mapping[str, Any]) -> None:
     plan = (
         (p["curriculum"], p["phase"], p["rows"], p.get("rollouts_per_prompt"), p.get("steps")) for p in told["phases"]
     )
+    console.print()
     table("Curricula", ("curriculum", "phase", "rows", "rollouts", "steps"), plan, right=("rows", "rollouts", "steps"))
     name = f"{told['dataset']}@{told['version']}"
     if told["unchanged"]:
