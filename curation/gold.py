@@ -88,10 +88,11 @@ def check(inputs: Mapping[str, pl.LazyFrame], config: Gold, services: Services) 
         RowFile(scratch / "quality.parquet", TEST_QUALITY),
         RowFile(scratch / "decided.parquet", _DECIDED),
     )
-    settings = config.verify.model_copy(update={"stop": "failure"})
-    with quality, decided, CachedJudge(settings, services) as judge:
+    one_failure_tells = config.verify.model_copy(update={"stop": "failure"})
+    judges = CachedJudge(config.verify, services), CachedJudge(one_failure_tells, services)
+    with quality, decided, judges[0] as judge, judges[1] as quick:
         for problems in problem_batches(inputs["rows"]):
-            for case in _tried(problems, config, judge):
+            for case in _tried(problems, config, judge, quick):
                 quality.write([_quality(case)])
                 decided.write(_decisions(case, config))
             services.progress.advance("gold", len(problems))
@@ -99,18 +100,19 @@ def check(inputs: Mapping[str, pl.LazyFrame], config: Gold, services: Services) 
     return StageResult(decided.scan(), outputs={"test_quality": quality.scan()})
 
 
-GOLD = Stage("gold", f"1/{VERIFIER_VERSION}", check, outputs={"test_quality": "test_quality"})
+GOLD = Stage("gold", f"2/{VERIFIER_VERSION}", check, outputs={"test_quality": "test_quality"})
 
 
-def _tried(problems: Sequence[Problem], config: Gold, judge: CachedJudge) -> list[_Case]:
+def _tried(problems: Sequence[Problem], config: Gold, judge: CachedJudge, quick: CachedJudge) -> list[_Case]:
+    """Judge references on every test, what should fail only up to its first failure."""
     cases = [_Case(problem, suite(problem), _invalid(problem)) for problem in problems]
     testable = [case for case in cases if case.invalid is None]
     _try(testable, "references", lambda case: _first(case, "reference_solutions", config.references), judge)
     _try(testable, "again", lambda case: _first(case, "reference_solutions", config.references), judge, trial=1)
-    _try(testable, "wrong", lambda case: _first(case, "wrong_solutions", config.wrong), judge)
-    _try(testable, "trivial", lambda case: [answer for _, answer in trivial_programs(case.problem)], judge)
+    _try(testable, "wrong", lambda case: _first(case, "wrong_solutions", config.wrong), quick)
+    _try(testable, "trivial", lambda case: [answer for _, answer in trivial_programs(case.problem)], quick)
     proven = [case for case in testable if case.accepted and not case.flaky]
-    _try(proven, "mutants", lambda case: _mutants(case, config), judge)
+    _try(proven, "mutants", lambda case: _mutants(case, config), quick)
     return cases
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
 from curation.decontaminate.stage import DECONTAMINATE
 from curation.decontaminate.summary import removed_by_rule
@@ -77,11 +78,19 @@ def export_folder(warehouse: Warehouse, version: Version, target: str) -> Path:
 def phases(warehouse: Warehouse, version: Version) -> list[dict[str, Any]]:
     """Return the phases of a version with rows, rollouts, steps and lengths: its training plan."""
     sizes = phase_sizes(warehouse.scan(version.name, version.version))
-    recipe = recipe_of(warehouse, version)
-    planned = training_plan(recipe.curricula, sizes) if version.name == recipe.name else []
+    planned = _planned(warehouse, version, sizes)
     told = {(phase["curriculum"], phase["phase"]) for phase in planned}
     others = [place for place in sizes if place not in told]
     return planned + [{"curriculum": c, "phase": p, "rows": sizes[c, p], "shuffle": False} for c, p in others]
+
+
+def _planned(warehouse: Warehouse, version: Version, sizes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
+    """Return the training plan of the version's recipe; none for a control set, or a recipe of another release."""
+    try:
+        recipe = recipe_of(warehouse, version)
+    except ValidationError:
+        return []
+    return training_plan(recipe.curricula, sizes) if version.name == recipe.name else []
 
 
 def recipe_of(warehouse: Warehouse, version: Version) -> Recipe:
