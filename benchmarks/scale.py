@@ -29,9 +29,12 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from curation.gold import GOLD
+from curation.rollouts.stage import ROLLOUTS
+from curation.sources.stage import READ
 from flows import hand_off
 from flows.build import Build
-from flows.steps import GOLD, READ, ROLLOUTS, Step
+from flows.steps import Step
 from schemas.ids import canonical_json
 from warehouse import explore
 from warehouse.house import Warehouse
@@ -226,7 +229,7 @@ def made_rollouts(inputs: Mapping[str, pl.LazyFrame], config: Any, services: Ser
 
 
 def _stand_in(step: Step) -> Step:
-    functions = {GOLD: made_quality, ROLLOUTS: made_rollouts}
+    functions = {GOLD.name: made_quality, ROLLOUTS.name: made_rollouts}
     if step.name not in functions:
         return step
     stage = Stage(step.name, "synthetic", functions[step.name], outputs=step.stage.outputs)
@@ -292,7 +295,7 @@ class Job:
     def wrong(self) -> Iterator[str]:
         """Yield what is not as it was planted."""
         runs = self.build.done
-        blocks = runs[READ].counts["in"] // BLOCK
+        blocks = runs[READ.name].counts["in"] // BLOCK
         duplicates = {"exact_duplicate": EXACT * blocks, "near_duplicate": NEAR * blocks}
         groups = GROUPS * blocks
         contaminated = min(-(-(groups - ITEM_AT) // ITEM_EVERY), sum(ITEMS.values()))
@@ -300,7 +303,7 @@ class Job:
         version = self.house.version("scale")
         release = hand_off.release(self.house, version).manifest
         pairs = {
-            "same problem rejected": (SAME * blocks, runs[READ].counts["rejected"]),
+            "same problem rejected": (SAME * blocks, runs[READ.name].counts["rejected"]),
             "duplicates dropped": (duplicates, runs["dedup"].counts["dropped"]),
             "one row per group": (groups, left["group"].n_unique()),
             "no second row of a group": (groups, left.height),
