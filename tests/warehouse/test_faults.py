@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,20 +24,6 @@ Place = Callable[..., TableRef]
 Release = Callable[..., Published]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 6 MB of its own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", folder], capture_output=True, check=False
-    )
-    if mounted.returncode:
-        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def _fill(path: Path, leaving: int) -> None:
     free = os.statvfs(path.parent)
     with path.open("ab", buffering=0) as file, suppress(OSError):
@@ -49,24 +35,25 @@ def _noise(count: int) -> str:
 
 
 def test_a_full_disk_is_said_and_nothing_is_lost(
-    small_disk: Path, put_table: Callable, problem_frame: Callable, outcome: type
+    small_disk: Callable[[int], Path], put_table: Callable, problem_frame: Callable, outcome: type
 ) -> None:
     """Publishing onto a full disk fails with a hint, leaves no half file, and succeeds once there is room."""
-    house = Warehouse.open(small_disk / "house")
+    disk = small_disk(6)
+    house = Warehouse.open(disk / "house")
 
     def publish(rows: TableRef, run_id: str) -> Published:
         return house.publish("sums", "problem", rows, run_id=run_id, audit=lambda *_: outcome())
 
     publish(put_table(house.workspace, problem_frame(range(3)), contract("problem")), "r1")
     big = put_table(house.workspace, problem_frame(range(3), meta=f'"{_noise(2_000_000)}"'), contract("problem"))
-    filler = small_disk / "filler"
+    filler = disk / "filler"
     _fill(filler, leaving=300_000)
     with pytest.raises(WarehouseError, match="free some space and run again"):
         publish(big, "r2")
     _fill(filler, leaving=0)
     with pytest.raises(WarehouseError, match="free some space and run again"):
         house.upsert_run({"run_id": "r2"})
-    data = small_disk / "house" / "tables" / "datasets" / "sums" / "data"
+    data = disk / "house" / "tables" / "datasets" / "sums" / "data"
     assert house.files("sums") == sorted(path for path in data.rglob("*") if path.is_file())
     assert 3 == house.scan("sums").collect().height
     filler.unlink()
@@ -74,14 +61,15 @@ def test_a_full_disk_is_said_and_nothing_is_lost(
 
 
 def test_a_read_only_disk_is_said_and_read(
-    small_disk: Path, put_table: Callable, problem_frame: Callable, outcome: type
+    small_disk: Callable[[int], Path], put_table: Callable, problem_frame: Callable, outcome: type
 ) -> None:
     """A folder that cannot be written is read as ever, and refuses to be written with a hint."""
-    house = Warehouse.open(small_disk / "house")
+    disk = small_disk(6)
+    house = Warehouse.open(disk / "house")
     rows = [put_table(house.workspace, problem_frame(range(n)), contract("problem")) for n in (2, 3)]
     house.publish("sums", "problem", rows[0], run_id="r1", audit=lambda *_: outcome())
     house.catalog.backend.close()
-    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
     assert 2 == Warehouse.open(house.root, read_only=True).scan("sums").collect().height
     for write in (
         lambda: house.publish("sums", "problem", rows[1], run_id="r2", audit=lambda *_: outcome()),

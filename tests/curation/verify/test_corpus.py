@@ -24,7 +24,10 @@ def _programs(*groups: str) -> list:
 
 
 def _check(judge: Judge, program: Program, traps: dict[str, str]) -> None:
-    for judgement in judge.judge(program.tasks(traps)):
+    tasks = list(program.tasks(traps))
+    judgements = list(judge.judge(tasks))
+    assert 0 < len(tasks) == len(judgements)
+    for judgement in judgements:
         assert judgement.status in program.expected, (judgement.status, judgement.detail)
         assert judge.isolation == judgement.isolation
 
