@@ -17,7 +17,7 @@ from pathlib import Path
 
 import polars as pl
 
-from curation.estimators import pass_at_k
+from curation.measure.estimators import pass_at_k
 from flows.orchestration import prefect_server
 from flows.summary import show_build
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curation.gold import GOLD
-from curation.pass_rates import PASS_RATES
+from curation.measure.pass_rates import PASS_RATES
 from curation.rollouts.stage import ROLLOUTS
 from curation.sources.stage import READ
 from flows.books import decisions_of, files_of, lineage_of

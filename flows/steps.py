@@ -11,8 +11,8 @@ from curation.drive import CURRICULA
 from curation.drive.continuation import NEXT_PHASE, PUBLISHED, NextPhaseOf, PublishedSet
 from curation.filters import FILTERS
 from curation.gold import GOLD
+from curation.measure.pass_rates import PASS_RATES
 from curation.normalise import NORMALISE
-from curation.pass_rates import PASS_RATES
 from curation.rollouts.stage import ROLLOUTS, pin
 from curation.sources.resolve import fingerprint
 from curation.sources.stage import READ

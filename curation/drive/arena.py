@@ -10,7 +10,7 @@ from __future__ import annotations
 import polars as pl
 
 from curation.draws import lot
-from curation.pass_rates import select
+from curation.measure.pass_rates import select
 from schemas.recipe.curricula import FOLDS, Arena
 from schemas.recipe.measures import Measure
 

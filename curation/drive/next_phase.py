@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from curation.bands import band_label
 from curation.drive import stage2
 from curation.drive.prompt_sets import MEASURED, row_ids
 from curation.drive.stage import CURRICULUM
-from curation.pass_rates import select
+from curation.measure.bands import band_label
+from curation.measure.pass_rates import select
 from schemas.enums import Verdict
 from schemas.errors import UsageError
 from schemas.recipe.curricula import Drive, DriveStage2

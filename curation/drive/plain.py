@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from curation.draws import lot, weighted
-from curation.samplers import weight
+from curation.measure.samplers import weight
 from schemas.recipe.curricula import Plain
 
 __all__ = ["PHASE", "ordered"]

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 import polars as pl
 
-from curation.bands import band_label
 from curation.drive import plain, sft, stage1, stage2
 from curation.drive.prompt_sets import MEASURED, assemble, tests_known
-from curation.pass_rates import select
+from curation.measure.bands import band_label
+from curation.measure.pass_rates import select
 from schemas.enums import Verdict
 from schemas.recipe.curricula import Curricula, Drive, Plain
 from schemas.recipe.measures import Band, Measure

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from curation.bands import slice_of
 from curation.draws import stratified
+from curation.measure.bands import slice_of
 from schemas.recipe.curricula import DriveStage1
 from schemas.recipe.measures import Band
 

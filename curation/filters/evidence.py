@@ -7,11 +7,11 @@ from typing import Any
 
 import polars as pl
 
-from curation.answers import majorities
 from curation.columns import count_tests, statement_text
-from curation.comparisons import inversions
-from curation.estimators import interval_columns
-from curation.pass_rates import matching, select
+from curation.filters.answers import majorities
+from curation.measure.comparisons import inversions
+from curation.measure.estimators import interval_columns
+from curation.measure.pass_rates import matching, select
 from schemas.errors import UsageError
 from schemas.recipe import filters as recipe
 

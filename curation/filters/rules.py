@@ -10,10 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from curation.bands import above, below
 from curation.columns import answer_key, verifier_kind
 from curation.filters.evidence import own
 from curation.filters.findings import Finding
+from curation.measure.bands import above, below
 from schemas.enums import VerifierKind
 from schemas.recipe import filters as recipe
 

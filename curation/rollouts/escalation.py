@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from curation.estimators import wilson
+from curation.measure.estimators import wilson
 from schemas.recipe.rollouts import Escalation
 
 __all__ = ["demands_more"]

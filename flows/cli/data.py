@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import polars as pl
 
-from curation.comparisons import compare as pass_rates_of
+from curation.measure.comparisons import compare as pass_rates_of
 from flows.cli import options
 from flows.console import console, print_json, table
 from schemas.errors import UsageError

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from curation.estimators import wilson
+from curation.measure.estimators import wilson
 from curation.rollouts.clients.mutants import MutantsClient
 from curation.rollouts.escalation import demands_more
 from curation.rollouts.programs import judged_answer

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from curation.bands import band_label
 from curation.drive import CURRICULA, schedule
+from curation.measure.bands import band_label
 from schemas.contracts import contract
 from schemas.errors import UsageError
 from schemas.ids import record_id

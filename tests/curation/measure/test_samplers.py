@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curation.draws import lot, stratified, uniform, weighted
-from curation.samplers import SPO_PRIOR, gaussian, kimi, spo, spo_update, spo_value, weight, with_weights
+from curation.measure.samplers import SPO_PRIOR, gaussian, kimi, spo, spo_update, spo_value, weight, with_weights
 from schemas.recipe.curricula import Weighted
 from tests.counts import rates
 

@@ -8,7 +8,7 @@ import io
 import polars as pl
 import pytest
 
-from curation.answers import final_answer, majorities
+from curation.filters.answers import final_answer, majorities
 from tests.counts import rollout, rollouts
 from tests.tables import problem, problems
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta
 
-from curation.estimators import interval, jeffreys, keep_probability, over, pass_at_k, wilson, with_estimates
+from curation.measure.estimators import interval, jeffreys, keep_probability, over, pass_at_k, wilson, with_estimates
 from schemas.errors import UsageError
 from tests.counts import rates
 from tests.strategies import counts

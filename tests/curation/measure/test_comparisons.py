@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.comparisons import compare, inversions, trend
+from curation.measure.comparisons import compare, inversions, trend
 from schemas.recipe.measures import Measure
 from tests.counts import rates
 from tests.strategies import counts

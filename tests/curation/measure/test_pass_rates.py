@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from curation import pass_rates
-from curation.pass_rates import KEY, PASS_RATES, count, counts_on, merge, select
+from curation.measure import pass_rates
+from curation.measure.pass_rates import KEY, PASS_RATES, count, counts_on, merge, select
 from schemas.contracts import contract
 from schemas.errors import UsageError
 from schemas.recipe.measures import Measure

@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from curation.gold import GOLD
-from curation.suites import Suite, suite
-from curation.trivial import trivial_programs
+from curation.gold.suites import Suite, suite
+from curation.gold.trivial import trivial_programs
 from schemas.ids import canonical_json
 from schemas.recipe.gold import Gold
 from schemas.recipe.verify import Verify

@@ -7,8 +7,8 @@ from itertools import combinations
 
 import polars as pl
 
-from curation.estimators import interval_columns
-from curation.pass_rates import matching
+from curation.measure.estimators import interval_columns
+from curation.measure.pass_rates import matching
 from schemas.recipe.measures import Interval, Measure
 
 __all__ = ["compare", "inversions", "trend"]

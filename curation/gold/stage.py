@@ -13,11 +13,11 @@ import polars as pl
 import pyarrow as pa
 
 from curation.batches import RowFile, problem_batches
+from curation.gold.suites import Suite, suite
+from curation.gold.trivial import trivial_programs
 from curation.judging import CachedJudge
 from curation.problems import Problem
 from curation.rollouts.mutants.sampler import mutants
-from curation.suites import Suite, suite
-from curation.trivial import trivial_programs
 from curation.verify import VERIFIER_VERSION, Judgement, Task
 from curation.verify.problems import InvalidProblemError, parse
 from schemas.enums import Status, Verdict
