@@ -39,7 +39,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     config = transformers.LlamaConfig(
         vocab_size=len(vocabulary),
-        hidden_size=32,
+        hidden_size=64,  # two heads of 32: the narrowest that vLLM attends to on a CPU
         intermediate_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,
