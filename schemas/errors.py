@@ -4,8 +4,10 @@
 
     SluiceError                    1  unexpected: please report it
     ├── UsageError                 2  the request itself is wrong
-    │   └── RecipeError            2  a recipe does not say what it must
+    │   ├── RecipeError            2  a recipe does not say what it must
+    │   └── PolicyChanged          2  a policy's content is not what its hash names
     ├── InputError                 3  something named cannot be read, or holds nothing usable
+    │   └── SchemaDrift            3  data do not have the columns and types that a policy was made for
     ├── GateFailed                 4  the audit ran and found bad data; nothing was published
     ├── GateBroken                 5  the audit itself could not run; nothing was published
     ├── WarehouseError             6  the warehouse is unreadable, read-only, full or corrupt
@@ -33,8 +35,10 @@ __all__ = [
     "IsolationError",
     "MissingExtra",
     "ModelError",
+    "PolicyChanged",
     "PublishConflict",
     "RecipeError",
+    "SchemaDrift",
     "SluiceError",
     "StageError",
     "UsageError",
@@ -82,10 +86,50 @@ class RecipeError(UsageError):
         super().__init__("\n".join(self.problems), hint=hint)
 
 
+class PolicyChanged(UsageError):
+    """A minimization policy was changed after it was hashed, or never hashed.
+
+    Parameters
+    ----------
+    path
+        The policy's file.
+    stated
+        The hash in the file, if any.
+    found
+        The hash of its content.
+    """
+
+    def __init__(self, path: str, stated: str | None, found: str) -> None:
+        self.path, self.stated, self.found = path, stated, found
+        super().__init__(
+            f"policy {path!r} says sha256 {stated or 'nothing'}, and its content has {found}.",
+            hint="if the change is meant, `sluice minimize revise FILE` checks it and hashes it as a new version.",
+        )
+
+
 class InputError(SluiceError):
     """A named input is missing, unreadable, or holds nothing usable."""
 
     exit_code = 3
+
+
+class SchemaDrift(InputError):
+    """Data differ in columns or types from what a minimization policy was made for.
+
+    Parameters
+    ----------
+    place
+        File, with the row where one is to blame.
+    faults
+        One line per difference.
+    """
+
+    def __init__(self, place: str, faults: Iterable[str]) -> None:
+        self.place, self.faults = place, tuple(faults)
+        super().__init__(
+            "\n".join(f"{place}: {fault}" for fault in self.faults),
+            hint="bring the data back to the policy's columns and types, or make a new version of the policy.",
+        )
 
 
 class GateFailed(SluiceError):

@@ -13,7 +13,7 @@ from schemas.errors import InputError, RecipeError
 from schemas.recipe.base import UNKNOWN_KEY, Section
 from schemas.recipe.recipe import Checkpoint, Recipe
 
-__all__ = ["load_checkpoint", "load_recipe", "parse_recipe"]
+__all__ = ["load_checkpoint", "load_recipe", "load_section", "parse_recipe", "parse_section"]
 
 S = TypeVar("S", bound=Section)
 
@@ -30,16 +30,25 @@ def load_recipe(path: Path) -> Recipe:
     RecipeError
         If it is not valid; all faults are listed, each as ``file:line: key: what is wrong``.
     """
-    return parse_recipe(_text(path), str(path))
+    return load_section(path, Recipe)
 
 
-def _text(path: Path) -> str:
+def load_section(path: Path, model: type[S], **reading: Any) -> S:
+    """Read and check a file that holds one section; ``reading`` is passed on to `parse_section`.
+
+    Raises
+    ------
+    InputError, RecipeError
+        As `load_recipe`.
+    """
+    what = reading.get("what", "recipe")
     try:
-        return path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"recipe {str(path)!r} cannot be read: {error.strerror}.") from error
+        raise InputError(f"{what} {str(path)!r} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"recipe {str(path)!r} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+        raise InputError(f"{what} {str(path)!r} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+    return parse_section(text, str(path), model, **reading)
 
 
 def load_checkpoint(recipe: Recipe, path: Path) -> Recipe:
@@ -50,31 +59,55 @@ def load_checkpoint(recipe: Recipe, path: Path) -> Recipe:
     InputError, RecipeError
         As `load_recipe`.
     """
-    found = _parsed(_text(path), str(path), Checkpoint)
+    found = load_section(path, Checkpoint)
     return recipe.model_copy(update={"rollouts": found.rollouts})
 
 
 def parse_recipe(text: str, name: str = "recipe") -> Recipe:
     """Check the text of a recipe; ``name`` stands in error messages."""
-    return _parsed(text, name, Recipe)
+    return parse_section(text, name, Recipe)
 
 
-def _parsed(text: str, name: str, model: type[S]) -> S:
+def parse_section(  # noqa: PLR0913 - what a file is called, how it reads
+    text: str,
+    name: str,
+    model: type[S],
+    *,
+    what: str = "recipe",
+    hint: str = _HINT,
+    loader: type[yaml.SafeLoader] = yaml.SafeLoader,
+) -> S:
+    """Check the text of a file that holds one section.
+
+    Parameters
+    ----------
+    name
+        Stands in error messages before the line.
+    what, hint
+        What the file is called, and how its keys are found out.
+    loader
+        Reads the YAML; a subclass may keep numbers as they are written.
+
+    Raises
+    ------
+    RecipeError
+        If it is not valid; all faults are listed.
+    """
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise RecipeError([f"{name}{line}: not valid YAML: {getattr(error, 'problem', error)}."]) from error
     if not isinstance(data, dict):
-        raise RecipeError([f"{name}:1: a recipe is a mapping of keys, not {type(data).__name__}."], hint=_HINT)
+        raise RecipeError([f"{name}:1: a {what} is a mapping of keys, not {type(data).__name__}."], hint=hint)
     if repeated := list(_repeated_keys(root)):
         raise RecipeError(f"{name}:{line}: {key}: given twice; keep one." for key, line in repeated)
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise RecipeError(_faults(error, root, name), hint=_HINT) from error
+        raise RecipeError(_faults(error, root, name), hint=hint) from error
 
 
 def _faults(error: ValidationError, root: yaml.Node, name: str) -> Iterator[str]:
