@@ -173,7 +173,8 @@ def register(new: Contract) -> Contract:
 
 def contracts() -> dict[str, Contract]:
     """Return all known contracts by name."""
-    import schemas.records  # noqa: F401 - registers the house's own
+    import schemas.lake
+    import schemas.records  # noqa: F401 - these register the house's own
 
     return dict(_REGISTRY)
 
