@@ -10,7 +10,7 @@ import polars as pl
 
 from schemas.errors import InputError
 
-__all__ = ["CONTINUOUS_FROM", "STEPS", "Target", "cells", "codes", "is_continuous", "target"]
+__all__ = ["CONTINUOUS_FROM", "STEPS", "Attack", "Cells", "Target", "cells", "codes", "is_continuous", "target"]
 
 CONTINUOUS_FROM = 21
 """Distinct numbers from which an attribute counts as continuous."""
@@ -42,6 +42,53 @@ class Target:
         """Return which of ``rows`` the guesses (first code of the window) cover."""
         distance = self.codes[rows] - guesses
         return (distance >= 0) & (distance < self.window)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Records by what is known about them: those of equal cells cannot be told apart.
+
+    Parameters
+    ----------
+    number
+        Number of each row's cell, from 0.
+    count
+        Number of cells.
+    """
+
+    number: np.ndarray
+    count: int
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attribute under attack.
+
+    Parameters
+    ----------
+    known
+        Cells of everything that the attacker knows. The first ``train`` rows are the attacker's sample, in which the
+        attribute is known too; the others are attacked.
+    own
+        Cells of those known columns alone that release the attacked attribute itself.
+    target
+        The attacked attribute.
+    train
+        Rows of the attacker's sample.
+    weights
+        Records that each row of the sample stands for; None for one each.
+    """
+
+    known: Cells
+    own: Cells
+    target: Target
+    train: int
+    weights: np.ndarray | None = None
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Codes of the attribute in the attacker's sample."""
+        return self.target.codes[: self.train]
 
 
 def is_continuous(column: pl.Series) -> bool:
@@ -77,7 +124,7 @@ def target(column: pl.Series) -> Target:
     """Return an attacked attribute in codes.
 
     A continuous attribute is cut into 20 steps of its range; a guess of two neighbouring steps is right where the
-    value lies within 5 % of the range around their common border (Stadler et al. score guesses the same way).
+    value lies within 5 % of the range around their common border.
 
     Raises
     ------
@@ -106,8 +153,8 @@ def _numbers(column: pl.Series) -> np.ndarray:
     return plain.cast(pl.Float64).to_numpy()
 
 
-def cells(columns: Sequence[np.ndarray], rows: int) -> tuple[np.ndarray, int]:
-    """Return the number of each row's combination of codes, in the order of the combinations, and their count.
+def cells(columns: Sequence[np.ndarray], rows: int) -> Cells:
+    """Return the cells that columns make, numbered in the order of their combinations.
 
     Parameters
     ----------
@@ -118,8 +165,8 @@ def cells(columns: Sequence[np.ndarray], rows: int) -> tuple[np.ndarray, int]:
 
     Examples
     --------
-    >>> cells([np.array([1, 0, 1]), np.array([0, 0, 0])], 3)
-    (array([1, 0, 1]), 2)
+    >>> cells([np.array([1, 0, 1]), np.array([0, 0, 0])], 3).number
+    array([1, 0, 1])
     """
     combined, count = np.zeros(rows, dtype=np.int64), 1
     for column in columns:
@@ -127,7 +174,7 @@ def cells(columns: Sequence[np.ndarray], rows: int) -> tuple[np.ndarray, int]:
         if count * width > _LARGEST:
             combined, count = _dense(combined)
         combined, count = combined * width + column, count * width
-    return _dense(combined)
+    return Cells(*_dense(combined))
 
 
 def _dense(values: np.ndarray) -> tuple[np.ndarray, int]:

@@ -1,0 +1,1 @@
+"""How useful a release stays, and what an attacker learns from it."""
