@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-__all__ = ["INFO", "assistant", "conversation", "info", "json_text", "prompt_text"]
+__all__ = ["INFO", "assistant", "conversation", "info", "json_text", "labelled_steps", "prompt_text"]
 
 INFO = pa.struct(
     [
@@ -44,3 +44,13 @@ def prompt_text() -> pl.Expr:
 def json_text(column: str) -> pl.Expr:
     """Return a nested column as JSON text."""
     return pl.struct(value=column).struct.json_encode().str.strip_prefix('{"value":').str.head(-1)
+
+
+def labelled_steps() -> dict[str, pl.Expr]:
+    """Return the columns of stepwise supervision: prompt, steps, and whether each is right."""
+    return {
+        "prompt": prompt_text(),
+        "completions": pl.col("steps"),
+        "labels": pl.col("step_labels").cast(pl.List(pl.Boolean)),
+        "row_id": pl.col("row_id"),
+    }

@@ -189,13 +189,15 @@ def _refusal(shape: Shape, findings: Sequence[Finding]) -> ExportRefused:
 
 def _documents(staging: Path, rows: Sequence[Path], shape: Shape, report: ExportReport) -> None:
     target = shape.target
-    texts = dict(target.documents(report.parts))
+    texts = dict(target.documents(report))
     if target.rewards:
         write_reward(staging / "reward", rows)
     texts["README.md"] = texts.get("README.md", "") + _readme(target, report)
     texts["export.json"] = json.dumps(report.to_json() | {"loader": target.loader}, indent=1, ensure_ascii=False) + "\n"
     for name, text in texts.items():
-        (staging / name).write_text(text, encoding="utf-8")
+        path = staging / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
 
 def _readme(target: Target, report: ExportReport) -> str:

@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import ExportRefused
+from warehouse.exports.mds import mds_rows
 from warehouse.release.order import BATCH
 
-__all__ = ["JsonlWriter", "ParquetWriter", "TarWriter", "Writer", "read_tables"]
+__all__ = ["JsonlWriter", "ParquetWriter", "TarWriter", "Writer", "holds_rows", "read_tables"]
 
 
 _SHARD_ROWS = 4096
@@ -108,6 +109,11 @@ class TarWriter:
         self._tar.addfile(member, io.BytesIO(content))  # type: ignore[union-attr]
 
 
+def holds_rows(path: str) -> bool:
+    """Tell whether a file of an export holds rows, not what a format says of them beside them."""
+    return Path(path).suffix in _READERS
+
+
 def read_tables(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows of a Parquet or JSON Lines file with the types of ``schema``.
 
@@ -124,13 +130,30 @@ def read_tables(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
 
 def _parquet(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
     with pq.ParquetFile(path) as file:
-        if file.schema_arrow.remove_metadata() != schema.remove_metadata():
-            raise ExportRefused(
-                f"{path.name} has columns {_spelled(file.schema_arrow)}; its trainer reads {_spelled(schema)}.",
-                hint="export again; do not rewrite the file with another tool.",
-            )
+        _held(path, file.schema_arrow, schema)
         for batch in file.iter_batches(BATCH):
             yield pa.Table.from_batches([batch])
+
+
+def _stream(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    with pa.ipc.open_stream(path) as stream:
+        _held(path, stream.schema, schema)
+        for batch in stream:
+            yield pa.Table.from_batches([batch])
+
+
+def _held(path: Path, found: pa.Schema, schema: pa.Schema) -> None:
+    if found.remove_metadata() != schema.remove_metadata():
+        raise ExportRefused(
+            f"{path.name} has columns {_spelled(found)}; its trainer reads {_spelled(schema)}.",
+            hint="export again; do not rewrite the file with another tool.",
+        )
+
+
+def _mds(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
+    rows = mds_rows(path, schema)
+    while batch := list(islice(rows, BATCH)):
+        yield pa.Table.from_pylist(batch, schema)
 
 
 def _jsonl(path: Path, schema: pa.Schema) -> Iterator[pa.Table]:
@@ -164,7 +187,9 @@ def _row(path: Path, number: int, line: str, schema: pa.Schema) -> dict[str, obj
 
 
 _READERS: dict[str, Callable[[Path, pa.Schema], Iterator[pa.Table]]] = {
+    ".arrow": _stream,
     ".jsonl": _jsonl,
+    ".mds": _mds,
     ".parquet": _parquet,
     ".tar": _tar,
 }

@@ -18,6 +18,8 @@ _UNIQUE = "publish again: row ids are unique there."
 _NEEDED: Mapping[str, str] = {
     "response": "drop rows without a reference solution, or choose a target that needs none.",
     "rejected": "drop rows without a known-wrong solution, or choose a target that needs none.",
+    "step_labels": "bring `steps` and `step_labels` in the source's `meta`, or choose a target that needs none.",
+    "steps": "bring `steps` and `step_labels` in the source's `meta`, or choose a target that needs none.",
 }
 
 

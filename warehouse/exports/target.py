@@ -198,7 +198,7 @@ class Target:
     rewards
         The reward module travels along.
     documents
-        Further files by name, from the written parts.
+        Further files by path, from what was written.
     """
 
     name: str
@@ -220,4 +220,4 @@ class Target:
     forbidden_paths: tuple[tuple[str, str], ...] = ()
     drops_last: bool = False
     rewards: bool = False
-    documents: Callable[[Sequence[Exported]], Mapping[str, str]] = field(default=lambda _: {})
+    documents: Callable[[ExportReport], Mapping[str, str]] = field(default=lambda _: {})

@@ -13,6 +13,7 @@ __all__ = [
     "blank_messages",
     "no_messages",
     "roles",
+    "stepwise",
     "unknown_roles",
     "with_text",
 ]
@@ -61,3 +62,26 @@ def with_text(column: str, pattern: str, reason: str, harm: str) -> Trap:
 def blank(column: str, harm: str) -> Trap:
     """Find rows whose text column is null or white space."""
     return Trap(f"blank_{column}", pl.col(column).is_null() | (pl.col(column).str.strip_chars() == ""), harm, _FIX)
+
+
+def stepwise() -> tuple[Trap, ...]:
+    """Find, over internal rows, steps and labels that a stepwise trainer would truncate or round."""
+    steps, labels = pl.col("steps"), pl.col("step_labels")
+    soft = pl.element().is_null() | ~pl.element().is_in([0.0, 1.0])
+    empty = pl.element().str.strip_chars() == ""
+    return (
+        Trap("no_steps", steps.list.len() == 0, "there is no step to judge", "drop the row."),
+        Trap(
+            "step_count",
+            steps.list.len() != labels.list.len(),
+            "TRL stops at this row; axolotl cuts steps or labels to the shorter in silence",
+            "give each step one label.",
+        ),
+        Trap(
+            "soft_label",
+            labels.list.eval(soft).list.any(),
+            "a label that is not 0 or 1 is cut to a whole number, null stops the run",
+            "decide each step: right (true, 1) or wrong (false, 0).",
+        ),
+        Trap("blank_step", steps.list.eval(empty).list.any(), "an empty step is judged", "drop the empty step."),
+    )

@@ -29,8 +29,12 @@ def _published(tmp_path: Path, rows: list[dict]) -> list[Path]:
     return [path]
 
 
+_STEPS = canonical_json({"steps": ["First.", "Second."], "step_labels": [True, False]})
+
+
 def _two_phases(first: int = 40) -> list[dict]:
-    return [prompt_row(n) for n in range(first)] + [prompt_row(n, "stage2.1") for n in range(9)]
+    phases = [("stage1", n) for n in range(first)] + [("stage2.1", n) for n in range(9)]
+    return [prompt_row(n, phase, meta=_STEPS) for phase, n in phases]
 
 
 def _said(text: str, role: str = "user") -> dict[str, str]:

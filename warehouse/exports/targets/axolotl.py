@@ -10,12 +10,20 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.records import MESSAGES
-from warehouse.exports.columns import conversation
+from warehouse.exports.columns import conversation, labelled_steps
 from warehouse.exports.files import JsonlWriter
 from warehouse.exports.target import Target, Trap
-from warehouse.exports.traps import CONVERSATION, blank_messages, no_messages, unknown_roles
+from warehouse.exports.traps import (
+    CONVERSATION,
+    ONE_TURN,
+    blank,
+    blank_messages,
+    no_messages,
+    stepwise,
+    unknown_roles,
+)
 
-__all__ = ["PREFERENCE", "SFT"]
+__all__ = ["PREFERENCE", "RL", "SFT", "STEPWISE"]
 
 _PATHS = ((r"\.(parquet|arrow|csv|txt)", "the file is read as that type"),)
 _SEARCHED = "[[dummy_message]]"
@@ -92,5 +100,72 @@ datasets:
     split: train
     type: chat_template.default
 ```
+""",
+)
+
+RL = Target(
+    name="axolotl-rl",
+    trainer="axolotl, GRPO",
+    loader="datasets.load_dataset, axolotl.prompt_strategies.base.load",
+    columns={"prompt": pl.col("prompt"), "problem_id": pl.col("problem_id"), "row_id": pl.col("row_id")},
+    schema=pa.schema([("prompt", MESSAGES), ("problem_id", pa.string()), ("row_id", pa.string())]),
+    identity=pl.col("row_id"),
+    writer=JsonlWriter,
+    entry="train.jsonl",
+    traps=(
+        no_messages("prompt", _RAISES),
+        blank_messages("prompt", _RAISES),
+        unknown_roles("prompt", _RAISES),
+    ),
+    forbidden_paths=_PATHS,
+    rewards=True,
+    usage="""```yaml
+rl: grpo
+shuffle_merged_datasets: false
+trl:
+  reward_funcs: [sluice_reward.reward]
+datasets:
+  - path: {data}
+    ds_type: json
+    split: train
+    type: sluice_reward.axolotl_rows
+```
+
+Put `reward/` on `PYTHONPATH`; every column but `prompt` reaches the reward function.
+""",
+)
+
+STEPWISE = Target(
+    name="axolotl-stepwise",
+    trainer="axolotl, process reward model",
+    loader="axolotl.prompt_strategies.stepwise_supervised",
+    columns=labelled_steps(),
+    schema=pa.schema(
+        [
+            ("prompt", pa.string()),
+            ("completions", pa.list_(pa.string())),
+            ("labels", pa.list_(pa.bool_())),
+            ("row_id", pa.string()),
+        ],
+    ),
+    identity=pl.col("row_id"),
+    writer=JsonlWriter,
+    entry="train.jsonl",
+    traps=(blank("prompt", "the steps answer nothing"),),
+    fits=(unknown_roles("prompt", "its reader takes plain text: roles would be lost", ONE_TURN), *stepwise()),
+    needs=("steps", "step_labels"),
+    forbidden_paths=_PATHS,
+    usage="""```yaml
+process_reward_model: true
+datasets:
+  - path: {data}
+    ds_type: json
+    split: train
+    type: stepwise_supervised
+    step_separator: "\n"
+shuffle_merged_datasets: false
+```
+
+`max_completion_length` and `sequence_len` cut steps and their labels in silence: set them above the longest row.
 """,
 )

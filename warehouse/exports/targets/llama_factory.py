@@ -8,7 +8,7 @@ everything it does not name is None: all are written out. The ``openai`` formatt
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 import pyarrow as pa
@@ -16,7 +16,7 @@ import pyarrow as pa
 from schemas.records import MESSAGES
 from warehouse.exports.columns import conversation
 from warehouse.exports.files import JsonlWriter
-from warehouse.exports.target import Exported, Target
+from warehouse.exports.target import ExportReport, Target
 from warehouse.exports.traps import CONVERSATION, blank_messages, no_messages, unknown_roles
 
 __all__ = ["PREFERENCE", "SFT"]
@@ -34,7 +34,7 @@ _TAGS = {
 }
 
 
-def _dataset_info(parts: Sequence[Exported], columns: Mapping[str, str], **more: bool) -> Mapping[str, str]:
+def _dataset_info(report: ExportReport, columns: Mapping[str, str], **more: bool) -> Mapping[str, str]:
     described = {
         part.part.name: {
             "file_name": part.path,
@@ -43,7 +43,7 @@ def _dataset_info(parts: Sequence[Exported], columns: Mapping[str, str], **more:
             "columns": {"messages": "messages", **columns},
             "tags": _TAGS,
         }
-        for part in parts
+        for part in report.parts
     }
     return {"dataset_info.json": json.dumps(described, indent=1) + "\n"}
 
@@ -63,7 +63,7 @@ SFT = Target(
         unknown_roles("messages", _DROPPED, CONVERSATION),
     ),
     needs=("response",),
-    documents=lambda parts: _dataset_info(parts, {}),
+    documents=lambda report: _dataset_info(report, {}),
     usage="""```yaml
 dataset_dir: path/to/this/folder
 dataset: CURRICULUM-PHASE
@@ -94,6 +94,6 @@ PREFERENCE = Target(
         unknown_roles("messages", _DROPPED),
     ),
     needs=("response", "rejected"),
-    documents=lambda parts: _dataset_info(parts, {"chosen": "chosen", "rejected": "rejected"}, ranking=True),
+    documents=lambda report: _dataset_info(report, {"chosen": "chosen", "rejected": "rejected"}, ranking=True),
     usage=SFT.usage,
 )

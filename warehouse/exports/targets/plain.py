@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import polars as pl
 import yaml
@@ -10,12 +10,13 @@ import yaml
 from schemas.derive.features import features
 from schemas.records import PROMPT_SET
 from warehouse.exports.files import ParquetWriter
-from warehouse.exports.target import Exported, Target
+from warehouse.exports.target import ExportReport, Target
 
 __all__ = ["DATASETS"]
 
 
-def _front_matter(parts: Sequence[Exported]) -> Mapping[str, str]:
+def _front_matter(report: ExportReport) -> Mapping[str, str]:
+    parts = report.parts
     configs = list(dict.fromkeys(part.part.config for part in parts))
     matter = {
         "configs": [

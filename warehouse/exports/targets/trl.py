@@ -10,12 +10,20 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.records import MESSAGES
-from warehouse.exports.columns import assistant, conversation
+from warehouse.exports.columns import assistant, conversation, labelled_steps
 from warehouse.exports.files import ParquetWriter
 from warehouse.exports.target import Target
-from warehouse.exports.traps import CONVERSATION, blank_messages, no_messages, unknown_roles
+from warehouse.exports.traps import (
+    CONVERSATION,
+    ONE_TURN,
+    blank,
+    blank_messages,
+    no_messages,
+    stepwise,
+    unknown_roles,
+)
 
-__all__ = ["MESSAGES_SFT", "PREFERENCE", "PROMPT_COMPLETION", "PROMPT_ONLY", "UNPAIRED"]
+__all__ = ["MESSAGES_SFT", "PREFERENCE", "PROMPT_COMPLETION", "PROMPT_ONLY", "STEPWISE", "UNPAIRED"]
 
 _REWARD_ARGUMENTS = frozenset(
     {
@@ -209,5 +217,37 @@ UNPAIRED = Target(
 from datasets import load_dataset
 rows = load_dataset("parquet", data_files="{data}", split="train")
 ```
+""",
+)
+
+STEPWISE = Target(
+    name="trl-stepwise",
+    trainer="TRL, PRM",
+    loader="datasets.load_dataset, trl.experimental.prm.PRMTrainer",
+    columns=labelled_steps(),
+    schema=pa.schema(
+        [
+            ("prompt", pa.string()),
+            ("completions", pa.list_(pa.string())),
+            ("labels", pa.list_(pa.bool_())),
+            ("row_id", pa.string()),
+        ],
+    ),
+    identity=pl.col("row_id"),
+    writer=ParquetWriter,
+    entry="train.parquet",
+    traps=(blank("prompt", "the steps answer nothing"),),
+    fits=(unknown_roles("prompt", "its reader takes plain text: roles would be lost", ONE_TURN), *stepwise()),
+    needs=("steps", "step_labels"),
+    keeps_order=False,
+    usage="""```python
+from datasets import load_dataset
+from trl.experimental.prm import PRMConfig, PRMTrainer
+
+rows = load_dataset("parquet", data_files="{data}", split="train")
+trainer = PRMTrainer(model=..., processing_class=tokenizer, train_dataset=rows, args=PRMConfig(max_length=None))
+```
+
+`max_length` and `max_completion_length` cut steps and their labels in silence: leave them None.
 """,
 )
