@@ -93,10 +93,9 @@ class Policy(Section):
 
     def _faults(self) -> Iterator[str]:
         yield from (f"column {name!r} has a rule and is passed through; keep one" for name in self._twice())
+        yield from _name_faults([*self.inputs, *([CELL] if self.release == CELL else [])])
         if (self.release == CELL) != (self.cells is not None):
             yield "cells are given for release 'cell', and for no other"
-        if self.release == CELL and CELL in self.passthrough:
-            yield f"a column {CELL!r} cannot be passed through in release 'cell'"
         if self.cells is not None:
             yield from self._cell_faults(self.cells)
 
@@ -121,8 +120,12 @@ class Policy(Section):
     @property
     def digest(self) -> str:
         """SHA-256 of the canonical JSON of everything that decides what is stored."""
-        shown = self.model_dump(mode="json", include=set(_HASHED))
-        return hashlib.sha256(canonical_json(shown).encode()).hexdigest()
+        return hashlib.sha256(canonical_json(self.spec).encode()).hexdigest()
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """Everything that decides what is stored, as a JSON object."""
+        return self.model_dump(mode="json", include=set(_HASHED))
 
     @property
     def kept(self) -> dict[str, Interval | Categories]:
@@ -207,6 +210,15 @@ class Policy(Section):
             if "borders" in rule:
                 rule["borders"] = [_Border(border) for border in rule["borders"]]
         return yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+
+
+def _name_faults(names: list[str]) -> Iterator[str]:
+    """Name what some engine cannot tell apart, or cannot name at all."""
+    yield from (f"column {name!r} cannot be named in SQL" for name in names if not name or "\0" in name)
+    seen: dict[str, str] = {}
+    for name in names:
+        if (other := seen.setdefault(name.lower(), name)) != name or names.count(name) > 1:
+            yield f"columns {other!r} and {name!r} have the same name in SQL, which does not look at case"
 
 
 class _Loader(yaml.SafeLoader):

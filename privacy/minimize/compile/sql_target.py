@@ -1,0 +1,145 @@
+"""A policy as one SQL query: in DuckDB's dialect, or in portable ANSI SQL."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from privacy.minimize.cells import Node
+from privacy.minimize.policy import CELL, Policy
+from privacy.minimize.rules import Border, Categories, Category, Interval
+from schemas.derive.duckdb import identifier, literal
+from schemas.errors import UsageError
+
+__all__ = ["ANSI", "DUCKDB", "Dialect", "query", "select"]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What SQL dialects write differently.
+
+    Parameters
+    ----------
+    text
+        Writes a string.
+    not_a_number
+        Condition that holds for NaN, over a quoted column.
+    double, datetime, instant
+        Names of types.
+    """
+
+    text: Callable[[str], str]
+    not_a_number: str
+    double: str
+    datetime: str
+    instant: str
+
+
+def _duckdb_text(text: str) -> str:
+    pieces = " || chr(0) || ".join(map(literal, text.split("\0")))
+    return f"({pieces})" if "\0" in text else pieces
+
+
+def _ansi_text(text: str) -> str:
+    if "\0" in text:
+        raise UsageError(
+            f"the category {text!r} holds U+0000, which portable SQL cannot write.",
+            hint="compile to duckdb, spark, polars or python, or take the category out of its bucket.",
+        )
+    return literal(text)
+
+
+DUCKDB = Dialect(_duckdb_text, "isnan({})", "DOUBLE", "TIMESTAMP", "TIMESTAMPTZ")
+ANSI = Dialect(
+    _ansi_text,
+    "LOWER(CAST({} AS VARCHAR(32))) = 'nan'",
+    "DOUBLE PRECISION",
+    "TIMESTAMP",
+    "TIMESTAMP WITH TIME ZONE",
+)
+
+
+def select(policy: Policy, source: str, dialect: Dialect) -> str:
+    """Return the query over ``source`` (a quoted table, or a query in brackets) that gives what may be stored.
+
+    Raises
+    ------
+    UsageError
+        If the dialect cannot write a category.
+    """
+    buckets = [f"{_bucket(name, rule, dialect)} AS {identifier(name)}" for name, rule in policy.kept.items()]
+    passed = [identifier(name) for name in policy.passthrough]
+    inner = f"SELECT\n  {_joined([*buckets, *passed])}\nFROM {source}"
+    if policy.cells is None:
+        return inner
+    outer = [f"{_cell(policy.cells, dialect)} AS {identifier(CELL)}", *passed]
+    return f"SELECT\n  {_joined(outer)}\nFROM (\n{inner}\n) AS buckets"
+
+
+def query(policy: Policy, table: str, dialect: Dialect) -> str:
+    """Return the policy as a query file over the table called ``table``."""
+    head = f"-- policy {policy.id}, version {policy.version}, sha256 {policy.digest}"
+    return f"{head}\n{select(policy, identifier(table), dialect)}\n"
+
+
+def _joined(columns: list[str]) -> str:
+    return ",\n  ".join(columns) if columns else "1"
+
+
+def _bucket(name: str, rule: Interval | Categories, dialect: Dialect) -> str:
+    column = identifier(name)
+    conditions = [(f"{column} IS NULL", rule.on_null), *_conditions(column, rule, dialect)]
+    last = rule.on_unseen if isinstance(rule, Categories) else rule.names[-1]
+    whens = " ".join(f"WHEN {condition} THEN {literal(bucket)}" for condition, bucket in conditions)
+    return f"CASE {whens} ELSE {literal(last)} END"
+
+
+def _conditions(column: str, rule: Interval | Categories, dialect: Dialect) -> Iterator[tuple[str, str]]:
+    if isinstance(rule, Categories):
+        for bucket, values in rule.buckets.items():
+            yield f"{column} IN ({', '.join(_category(value, dialect) for value in values)})", bucket
+        return
+    if rule.on_nan is not None:
+        yield dialect.not_a_number.format(column), rule.on_nan
+    for bucket, border in zip(rule.names, rule.values, strict=False):
+        yield f"{column} <= {_border(rule, border, dialect)}", bucket
+
+
+def _category(value: Category, dialect: Dialect) -> str:
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return dialect.text(value) if isinstance(value, str) else str(value)
+
+
+def _border(rule: Interval, border: Border, dialect: Dialect) -> str:
+    if rule.type == "float":
+        return f"CAST({border!r} AS {dialect.double})"
+    if rule.type in ("int", "decimal"):
+        return _floored(border, rule.scale or 0)  # type: ignore[arg-type]
+    text = literal(str(border))
+    if rule.type == "date":
+        return f"CAST({text} AS DATE)"
+    return f"CAST({text} AS {dialect.datetime if rule.type == 'datetime' else dialect.instant})"
+
+
+def _floored(border: Decimal, scale: int) -> str:
+    """Return the greatest number of ``scale`` digits after the point that is at most ``border``.
+
+    A value of that scale exceeds one exactly if it exceeds the other, and literals stay of the column's type.
+    """
+    sign, digits, exponent = border.as_tuple()
+    shifted = Decimal((sign, digits, exponent + scale))  # type: ignore[operator]
+    whole = math.floor(shifted)
+    shown = str(abs(whole)).rjust(scale + 1, "0")
+    point = f"{shown[:-scale]}.{shown[-scale:]}" if scale else shown
+    return f"-{point}" if whole < 0 else point
+
+
+def _cell(node: Node | str, dialect: Dialect) -> str:
+    if isinstance(node, str):
+        return literal(node)
+    buckets = ", ".join(map(literal, node.buckets))
+    left, right = (_cell(below, dialect) for below in (node.left, node.right))
+    return f"CASE WHEN {identifier(node.column)} IN ({buckets}) THEN {left} ELSE {right} END"
