@@ -7,7 +7,8 @@
     │   ├── RecipeError            2  a recipe does not say what it must
     │   └── PolicyChanged          2  a policy's content is not what its hash names
     ├── InputError                 3  something named cannot be read, or holds nothing usable
-    │   └── SchemaDrift            3  data do not have the columns and types that a policy was made for
+    │   ├── SchemaDrift            3  data do not have the columns and types that a policy was made for
+    │   └── FreeTextRefused        3  a column holds free text that may tell anything of a person
     ├── GateFailed                 4  the audit ran and found bad data; nothing was published
     ├── GateBroken                 5  the audit itself could not run; nothing was published
     ├── WarehouseError             6  the warehouse is unreadable, read-only, full or corrupt
@@ -29,6 +30,7 @@ from typing import ClassVar
 
 __all__ = [
     "ExportRefused",
+    "FreeTextRefused",
     "GateBroken",
     "GateFailed",
     "InputError",
@@ -130,6 +132,20 @@ class SchemaDrift(InputError):
             "\n".join(f"{place}: {fault}" for fault in self.faults),
             hint="bring the data back to the policy's columns and types, or make a new version of the policy.",
         )
+
+
+class FreeTextRefused(InputError):
+    """A column holds free text, in which personal data cannot be ruled out.
+
+    Parameters
+    ----------
+    findings
+        One line per column: what was found in it, or that nothing could look.
+    """
+
+    def __init__(self, findings: Iterable[str], *, hint: str) -> None:
+        self.findings = tuple(findings)
+        super().__init__("\n".join(self.findings), hint=hint)
 
 
 class GateFailed(SluiceError):
