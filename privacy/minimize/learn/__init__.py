@@ -1,0 +1,7 @@
+"""Learning how coarse each attribute can be while the task still works and personal attributes stay hard to infer."""
+
+from __future__ import annotations
+
+from privacy.minimize.learn.fit import fit
+
+__all__ = ["fit"]

@@ -1,0 +1,276 @@
+"""Binning: a raw table becomes a coded sample, with equal rows gathered under one weight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from privacy.minimize.learn.columns import Codes, Coding, Named, Ordered, learn_coding, quantile_codes
+from privacy.minimize.learn.layout import Layout, Personal
+from privacy.minimize.learn.sample import Sample
+from schemas.errors import InputError, UsageError, nearest
+from schemas.ids import digest
+from schemas.minimize import Fit
+
+__all__ = ["Binning", "bin_sample", "collapse", "draw", "row_hashes"]
+
+_WEIGHT_UNIT = 1_024
+_CLIENT_UNIT = 1 << 20
+_KEY_BITS = 62
+_MIX = np.uint64(0x9E3779B97F4A7C15)
+_SHIFT = np.uint64(29)
+
+
+@dataclass(frozen=True)
+class Binning:
+    """How the columns of a table are coded, and which part each plays.
+
+    Parameters
+    ----------
+    layout
+        Bins and classes.
+    targets
+        Codings of the targets.
+    weighted
+        Units in which row weights are counted.
+    """
+
+    config: Fit
+    layout: Layout
+    targets: tuple[Named, ...]
+    weighted: int = 1
+
+    @classmethod
+    def learn(cls, frame: pl.LazyFrame, config: Fit) -> Binning:
+        """Return the binning of a table.
+
+        Raises
+        ------
+        UsageError
+            If a column is named that the table does not have.
+        InputError
+            If a column's type or a target's values cannot be used, or there is no row.
+        """
+        schema = frame.collect_schema()
+        attributes = _attributes(schema.names(), config)
+        weight, unit = _weight(frame, schema, config)
+        wanted = [*attributes, *config.targets]
+        counts = pl.collect_all(
+            [frame.group_by(name).agg(weight.alias("weight")) for name in wanted], engine="streaming"
+        )
+        if not counts[0].height:
+            raise InputError("the sample has no rows.")
+        codings = [
+            learn_coding(table, named=name in config.categorical, max_bins=_most_bins(config))
+            for name, table in zip(attributes, counts, strict=False)
+        ]
+        targets = tuple(_target(table, config) for table in counts[len(attributes) :])
+        layout = Layout(
+            codings,
+            [coding.bins for coding in targets],
+            _personal(codings, config),
+            _CLIENT_UNIT if config.client else unit,
+        )
+        return cls(config, layout, targets, unit)
+
+    def encode(self, frame: pl.DataFrame) -> Sample:
+        """Return rows as codes; each keeps its own place."""
+        config = self.config
+        columns = [coding.encode(frame[coding.name]) for coding in self.layout.codings]
+        targets = [coding.encode(frame[coding.name]) for coding in self.targets]
+        weights = None
+        if config.weight:
+            weights = (frame[config.weight].cast(pl.Float64) * self.weighted).round().cast(pl.Int64).to_numpy()
+        if config.client is None:
+            return Sample(self.layout, columns, targets, weights)
+        clients = _numbers(frame[config.client])
+        return Sample(self.layout, columns, targets, weights, _shares(clients), clients)
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of the attributes, in the order of the columns."""
+        return tuple(coding.name for coding in self.layout.codings)
+
+    @property
+    def least(self) -> float:
+        """Least support of a leaf, in the layout's units.
+
+        A client spread over groups counts in parts, so that parts worth more than k - 1 clients are of at least k.
+        """
+        return self.at_least(max(self.config.min_samples_leaf, self.config.smallest_group))
+
+    def at_least(self, groups: int) -> float:
+        """Return the support that proves ``groups`` rows or clients."""
+        if self.config.client is None:
+            return groups * self.layout.unit
+        return (groups - 1) * self.layout.unit + 1
+
+
+def bin_sample(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> tuple[Binning, Sample]:
+    """Return the binning of a table and its coded rows, one for each of the table's."""
+    binning = Binning.learn(frame.lazy(), config)
+    needed = [*binning.names, *config.targets, *filter(None, (config.client, config.weight))]
+    table = frame.lazy().select(*dict.fromkeys(needed)).collect(engine="streaming")
+    return binning, binning.encode(table)
+
+
+def collapse(sample: Sample) -> Sample:
+    """Return the distinct rows of a sample, with their summed weights; a sample with clients is left as it is."""
+    if sample.clients is not None:
+        return sample
+    keys = _keys(sample)
+    table = pl.DataFrame(keys).with_row_index("row")
+    weight = pl.lit(1, dtype=pl.Int64) if sample.weights is None else pl.lit(pl.Series(sample.weights))
+    groups = table.with_columns(weight=weight).group_by(list(keys)).agg(pl.col("row").min(), pl.col("weight").sum())
+    if len(groups) == sample.rows:
+        return sample
+    groups = groups.sort("row")
+    distinct = sample.take(groups["row"].to_numpy())
+    return replace(distinct, weights=groups["weight"].to_numpy())
+
+
+def row_hashes(sample: Sample, seed: int) -> npt.NDArray[np.uint64]:
+    """Return a hash of each row's codes: the same for equal rows, whatever their order."""
+    mixed = np.full(sample.rows, np.uint64(seed), dtype=np.uint64)
+    for codes in (*sample.columns, *sample.targets):
+        mixed += codes
+        mixed *= _MIX
+        mixed ^= mixed >> _SHIFT
+    return mixed
+
+
+def draw(sample: Sample, rows: int, seed: int) -> Sample:
+    """Return about ``rows`` distinct rows, drawn by their content."""
+    if sample.rows <= rows:
+        return sample
+    hashes = row_hashes(sample, seed)
+    return sample.take(np.flatnonzero(hashes <= np.partition(hashes, rows - 1)[rows - 1]))
+
+
+def fingerprint(sample: Sample, binning: Binning) -> str:
+    """Return a hash of a sample's rows, whatever their order, with equal rows as weights or not."""
+    weights = 1 if sample.weights is None else sample.weights.astype(np.uint64)
+    mixed = int((row_hashes(sample, 1) * weights).sum(dtype=np.uint64))
+    return digest([mixed, [[coding.name, list(coding.weights)] for coding in binning.layout.codings]])
+
+
+def _attributes(names: Sequence[str], config: Fit) -> list[str]:
+    roles = {
+        "targets": config.targets,
+        "personal": config.personal or (),
+        "passthrough": config.passthrough,
+        "never": config.never,
+        "categorical": config.categorical,
+        "client": filter(None, (config.client,)),
+        "weight": filter(None, (config.weight,)),
+    }
+    for role, wanted in roles.items():
+        for name in wanted:
+            if name not in names:
+                close = nearest(name, names)
+                raise UsageError(
+                    f"{role} names column {name!r}; the sample has {', '.join(names)}.",
+                    hint=f"did you mean {close!r}?" if close else None,
+                )
+    apart = {*config.targets, *config.passthrough, config.client, config.weight}
+    attributes = [name for name in names if name not in apart]
+    if not attributes:
+        raise UsageError("no column is left to learn from.", hint="the targets need attributes beside them.")
+    if misplaced := [name for name in config.personal or () if name in apart]:
+        raise UsageError(f"personal attribute {misplaced[0]!r} is also a target, passed through, client or weight.")
+    return attributes
+
+
+def _weight(frame: pl.LazyFrame, schema: Mapping[str, pl.DataType], config: Fit) -> tuple[pl.Expr, int]:
+    """Return the summed weight of rows as an integer, and what 1 is in it."""
+    if config.weight is None:
+        return pl.len().cast(pl.Int64), 1
+    given = pl.col(config.weight)
+    if not schema[config.weight].is_numeric():
+        raise InputError(f"weights are numbers; column {config.weight!r} is of type {schema[config.weight]}.")
+    number = given.cast(pl.Float64)
+    sound = (number > 0) & number.is_finite()
+    bad, whole = frame.select((~sound.fill_null(value=False)).sum(), (number == number.round()).all()).collect().row(0)
+    if bad:
+        raise InputError(
+            f"weights must be positive and finite; {bad} rows of column {config.weight!r} have others.",
+            hint="leave such rows out of the sample.",
+        )
+    unit = 1 if whole else _WEIGHT_UNIT
+    return (number * unit).round().cast(pl.Int64).sum(), unit
+
+
+def _most_bins(config: Fit) -> int:
+    return 1 << 31 if config.compat else config.max_bins
+
+
+def _target(counts: pl.DataFrame, config: Fit) -> Named:
+    name = counts.columns[0]
+    coding = learn_coding(counts, named=counts.schema[name].is_integer(), max_bins=2)
+    if not isinstance(coding, Named):
+        raise InputError(
+            f"target {name!r} of type {counts.schema[name]} has no classes.",
+            hint="cut it into classes first; text, integers and booleans are read as classes.",
+        )
+    if coding.missing:
+        raise InputError(
+            f"target {name!r} is missing in rows of weight {coding.weights[-1]}.",
+            hint="leave such rows out of the sample, or give them a class.",
+        )
+    if coding.bins > config.max_classes:
+        raise InputError(
+            f"target {name!r} has {coding.bins} classes; at most {config.max_classes} are allowed.",
+            hint="gather its values into classes, or raise max_classes.",
+        )
+    return coding
+
+
+def _personal(codings: Sequence[Coding], config: Fit) -> list[Personal]:
+    if config.personal is None:
+        return [Personal(column, np.arange(of.bins)) for column, of in enumerate(codings) if of.kind == "map"]
+    columns = {coding.name: column for column, coding in enumerate(codings)}
+    return [Personal(columns[name], _classes(codings[columns[name]], config)) for name in config.personal]
+
+
+def _classes(coding: Coding, config: Fit) -> npt.NDArray[np.intp]:
+    if not isinstance(coding, Ordered):
+        return np.arange(coding.bins)
+    plain = coding.weights[: coding.bins - coding.missing]
+    classes = quantile_codes(plain, config.personal_bins)
+    return np.append(classes, classes.max(initial=-1) + 1) if coding.missing else classes
+
+
+def _numbers(clients: pl.Series) -> npt.NDArray[np.int64]:
+    """Return a number for each client; missing ones are one client."""
+    return clients.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
+
+
+def _shares(clients: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return what each row counts of its client, never more than its share."""
+    rows = np.bincount(clients)
+    return (_CLIENT_UNIT // rows[clients]).astype(np.int64)
+
+
+def _keys(sample: Sample) -> dict[str, pl.Series]:
+    """Return whole rows as few integers."""
+    keys: list[npt.NDArray[np.int64]] = []
+    bits = _KEY_BITS + 1
+    for codes, size in _sized(sample):
+        width = max(size - 1, 1).bit_length()
+        if bits + width > _KEY_BITS:
+            keys.append(np.zeros(sample.rows, dtype=np.int64))
+            bits = 0
+        keys[-1] <<= width
+        keys[-1] |= codes
+        bits += width
+    return {f"key{number}": pl.Series(key) for number, key in enumerate(keys)}
+
+
+def _sized(sample: Sample) -> Iterator[tuple[Codes, int]]:
+    yield from zip(sample.columns, (coding.bins for coding in sample.layout.codings), strict=True)
+    yield from zip(sample.targets, sample.layout.targets, strict=True)

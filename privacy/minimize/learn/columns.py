@@ -1,0 +1,173 @@
+"""Codes of columns: how raw values become small integers, and how a cut between codes is said in raw units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from privacy.minimize.rules import TypeName, type_name
+from schemas.errors import InputError
+
+__all__ = ["Codes", "Coding", "Named", "Ordered", "learn_coding", "quantile_codes"]
+
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+
+
+@dataclass(frozen=True)
+class Ordered:
+    """Numbers, dates and times in rising bins; missing values, if the sample has any, in a last bin of their own.
+
+    Parameters
+    ----------
+    lows, highs
+        Smallest and largest value of the sample in each bin.
+    weights
+        Weight of each bin in the sample, missing values last.
+    scale
+        Digits after the point of a decimal column.
+    """
+
+    name: str
+    type: TypeName
+    lows: pl.Series
+    highs: pl.Series
+    weights: tuple[int, ...]
+    missing: bool
+    scale: int | None = None
+    kind: Literal["interval"] = "interval"
+
+    @property
+    def bins(self) -> int:
+        """Number of codes."""
+        return len(self.weights)
+
+    def encode(self, values: pl.Series) -> Codes:
+        """Return the bin of each value: how many bins end below it."""
+        plain = _without_nan(values)
+        below = self.highs.head(max(len(self.highs) - 1, 0)).search_sorted(plain, side="left")
+        codes = below.to_numpy().astype(_dtype(self.bins))
+        if plain.null_count():
+            codes[plain.is_null().to_numpy()] = self.bins - 1
+        return codes
+
+
+@dataclass(frozen=True)
+class Named:
+    """Values by name; missing values, if the sample has any, under a last code of their own.
+
+    Parameters
+    ----------
+    values
+        The names, sorted; their places are the codes.
+    weights
+        Weight of each value in the sample, missing values last.
+    """
+
+    name: str
+    type: Literal["str", "int", "bool"]
+    values: tuple[Any, ...]
+    weights: tuple[int, ...]
+    missing: bool
+    kind: Literal["map"] = "map"
+
+    @property
+    def bins(self) -> int:
+        """Number of codes."""
+        return len(self.weights)
+
+    def encode(self, values: pl.Series) -> Codes:
+        """Return the code of each value; one that the sample did not hold counts as missing."""
+        known = pl.Series(self.values, dtype=pl.String if self.type == "str" else None).cast(pl.String)
+        codes = values.cast(pl.String).cast(pl.Enum(known), strict=False).to_physical()
+        return codes.cast(pl.UInt32).fill_null(self.bins - 1).to_numpy().astype(_dtype(self.bins))
+
+
+Coding = Ordered | Named
+
+
+def learn_coding(counts: pl.DataFrame, *, named: bool, max_bins: int) -> Coding:
+    """Return the coding of a column.
+
+    Parameters
+    ----------
+    counts
+        The distinct values and, in column ``weight``, how often each occurs; in any order.
+    named
+        Treat integers as names.
+    max_bins
+        Most bins of a column whose values have an order.
+
+    Raises
+    ------
+    InputError
+        If a policy cannot speak of columns of this type.
+    """
+    name = next(column for column in counts.columns if column != "weight")
+    of = counts.schema[name]
+    kind = "int" if of == pl.Null else type_name(of)
+    if kind is None:
+        raise InputError(
+            f"column {name!r} is of type {of}, which cannot be made coarse.",
+            hint="cast it to a number, a date, a time, text or a boolean, or leave it out.",
+        )
+    tidy = counts.select(_without_nan(counts[name]), "weight").group_by(name).agg(pl.col("weight").sum())
+    missing = int(tidy.filter(pl.col(name).is_null())["weight"].sum())
+    present = tidy.drop_nulls(name).sort(name)
+    if kind in ("str", "bool") or named:
+        return _named(name, kind, present, missing)
+    return _ordered(name, kind, present, missing, max_bins)
+
+
+def quantile_codes(weights: Sequence[int], most: int) -> npt.NDArray[np.intp]:
+    """Return at most ``most`` groups of about equal weight for ordered bins of given weights.
+
+    Examples
+    --------
+    >>> quantile_codes([1, 1, 1, 1], 2).tolist()
+    [0, 0, 1, 1]
+    """
+    given = np.asarray(weights, dtype=np.float64)
+    if len(given) <= most:
+        return np.arange(len(given))
+    middle = np.cumsum(given) - given / 2
+    place = np.floor(middle * most / given.sum()).astype(np.intp)
+    return np.unique(place, return_inverse=True)[1]
+
+
+def _named(name: str, kind: TypeName, present: pl.DataFrame, missing: int) -> Named:
+    if kind not in ("str", "int", "bool"):
+        raise InputError(
+            f"column {name!r} of type {kind} cannot be a column of names.",
+            hint="text, integers and booleans can; leave it out of `categorical`.",
+        )
+    if kind == "str":
+        present = present.with_columns(pl.col(name).cast(pl.String)).sort(name)
+    weights = tuple(present["weight"].to_list()) + ((missing,) if missing else ())
+    return Named(name, kind, tuple(present[name].to_list()), weights, bool(missing))
+
+
+def _ordered(name: str, kind: TypeName, present: pl.DataFrame, missing: int, max_bins: int) -> Ordered:
+    of = present.schema[name]
+    code = quantile_codes(present["weight"].to_list(), max_bins)
+    bins = (
+        present.with_columns(code=pl.Series(code))
+        .group_by("code")
+        .agg(low=pl.col(name).min(), high=pl.col(name).max(), weight=pl.col("weight").sum())
+        .sort("code")
+    )
+    weights = tuple(bins["weight"].to_list()) + ((missing,) if missing else ())
+    scale = of.scale if isinstance(of, pl.Decimal) else None
+    return Ordered(name, kind, bins["low"], bins["high"], weights, bool(missing), scale)
+
+
+def _without_nan(values: pl.Series) -> pl.Series:
+    return values.fill_nan(None) if values.dtype.is_float() else values
+
+
+def _dtype(bins: int) -> type[np.unsignedinteger[Any]]:
+    return np.uint8 if bins <= 1 << 8 else np.uint16 if bins <= 1 << 16 else np.uint32

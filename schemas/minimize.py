@@ -1,0 +1,133 @@
+"""What a person asks of the search for a minimization policy: the data, the trade, the limits, the grid."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from schemas.recipe.base import Section
+
+__all__ = ["DATAMIN", "Choice", "Fit", "Release", "SampleSize", "Sweep"]
+
+DATAMIN = "datamin-0736fd2"
+"""The authors' code of March 2024, whose behaviour `Fit.compat` reproduces."""
+Release = Literal["attribute", "cell"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Alpha = Annotated[float, Field(ge=0, le=1)]
+Leaves = Annotated[int, Field(ge=1, le=4_096)]
+
+
+class Fit(Section):
+    """One search for a policy over a full-resolution sample."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] = "policy"
+    """Name of the policy."""
+    purpose: str = "prediction of the targets"
+    """What the minimized data are for, in a sentence."""
+    legal_basis: str | None = None
+    """Why the data may be processed, such as "consent (GDPR art. 6(1)(a))"."""
+    targets: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Columns that the data must still predict; each may have several classes."""
+    personal: tuple[str, ...] | None = None
+    """Attributes that must stay hard to infer; by default every attribute that is not a number or a date."""
+    passthrough: tuple[str, ...] = ()
+    """Further columns that are stored as they come and not learned from, such as ids."""
+    never: tuple[str, ...] = ()
+    """Attributes of which nothing may be stored, though what others tell of them counts if they are personal."""
+    client: str | None = None
+    """Column that says whose row it is; groups are then counted in clients, and no client is split between folds."""
+    weight: str | None = None
+    """Column of row weights, positive; a weight of n is n equal rows."""
+    categorical: tuple[str, ...] = ()
+    """Integer columns whose numbers are names."""
+    alpha: Alpha = 0.5
+    """Exchange rate: 0 looks at the targets only, 1 at the personal attributes only."""
+    max_leaf_nodes: Leaves = 20
+    """Leaves of the tree, at most."""
+    min_samples_leaf: Annotated[int, Field(ge=1)] = 100
+    """Fewest rows (clients, where `client` is given) in a leaf."""
+    smallest_group: Annotated[int, Field(ge=0)] = 0
+    """Fewest rows (clients) of the sample that may share what is stored; buckets are merged until it holds."""
+    release: Release = "attribute"
+    """``attribute`` stores a bucket per attribute, ``cell`` the leaf of the tree."""
+    leakage: Literal["mean", "worst"] = "mean"
+    """Over the personal attributes: their weighted mean, or the one that is told most."""
+    leakage_weights: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    """Weights of personal attributes, 1 where none is given."""
+    search: Literal["best", "greedy"] = "best"
+    """``best`` also looks ahead for interactions and prunes larger trees; ``greedy`` grows best-first, as published."""
+    compat: Literal["datamin-0736fd2"] | None = None
+    """Reproduces the defects of the authors' released code, for runs beside it; it implies the greedy search."""
+    max_bins: Annotated[int, Field(ge=2, le=65_000)] = 256
+    """A column of more distinct values is cut at this many quantiles first."""
+    personal_bins: Annotated[int, Field(ge=2, le=16)] = 16
+    """Quantile codes of a personal attribute that is a number or a date."""
+    max_classes: Annotated[int, Field(ge=2)] = 100
+    """Most classes of a target."""
+    engine: Literal["memory", "duckdb", "spark"] = "memory"
+    """Where the sample is counted: in memory, out of core, or on a cluster; the policy is the same."""
+    seed: int = 43
+    """Seed of the draw of look-ahead rows and of folds."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        roles = [*self.targets, *self.passthrough, *filter(None, (self.client, self.weight))]
+        twice = {name for name in roles if roles.count(name) > 1} - {self.client}
+        if twice:
+            raise ValueError(f"{', '.join(sorted(twice))} has two roles; give each column one")
+        unknown = set(self.leakage_weights) - set(self.personal or self.leakage_weights)
+        if unknown:
+            raise ValueError(f"leakage_weights names {', '.join(sorted(unknown))}, which `personal` does not")
+        return self
+
+
+class Choice(Section):
+    """A point of the sweep that a person prefers to the rule's."""
+
+    alpha: Alpha
+    """Exchange rate."""
+    leaves: Leaves
+    """Budget of leaves."""
+    release: Release
+    """Form of release."""
+
+
+class Sweep(Section):
+    """Many searches over (alpha, leaves, release), measured on rows that none of them saw."""
+
+    fit: Fit
+    """What all have in common; its `alpha`, `max_leaf_nodes` and `release` are replaced."""
+    alphas: Annotated[tuple[Alpha, ...], Field(min_length=1)] = (
+        0, 0.1, 0.3, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95,
+    )  # fmt: skip
+    """Exchange rates tried."""
+    leaves: Annotated[tuple[Leaves, ...], Field(min_length=1)] = (2, 4, 6, 8, 10, 15, 20, 30, 50, 100)
+    """Budgets of leaves tried."""
+    releases: Annotated[tuple[Release, ...], Field(min_length=1)] = ("attribute", "cell")
+    """Forms of release tried."""
+    test_share: Share = 0.33
+    """Share of the rows (clients) on which error and risk are measured."""
+    tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    """The pick has the least risk among those whose error is within this much of the raw data's."""
+    choice: Choice | None = None
+    """A person's choice instead of the rule's."""
+
+
+class SampleSize(Section):
+    """How much full-resolution data is enough: grow the sample until the policy stays as it is."""
+
+    fit: Fit
+    """The search that is repeated."""
+    shares: Annotated[tuple[Annotated[float, Field(gt=0, le=1)], ...], Field(min_length=2)] = (
+        0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0,
+    )  # fmt: skip
+    """Growing shares of the rows (clients); each contains the one before."""
+    eps: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Enough is where the similarity to the policy before is at least 1 - eps."""
+
+    @model_validator(mode="after")
+    def _growing(self) -> Self:
+        if list(self.shares) != sorted(set(self.shares)):
+            raise ValueError("shares must rise strictly")
+        return self
