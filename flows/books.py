@@ -8,6 +8,7 @@ import polars as pl
 
 from curation.sources.stage import READ
 from flows.steps import Step
+from schemas.recipe.dedup import PinnedDedup
 from schemas.recipe.sources import ResolvedSources
 from schemas.records import LINEAGE
 from warehouse.stages import StageRun, Workspace
@@ -36,6 +37,11 @@ def lineage_of(steps: Iterable[Step], done: Mapping[str, StageRun], workspace: W
         }
         for step in steps
         for file in files_of(step)
+    ]
+    tables += [
+        {"output": f"{step.name}@{done[step.name].key}", "input": f"{one.dataset}@{one.version}", "stage": step.name}
+        for step in steps
+        for one in (step.config.published if isinstance(step.config, PinnedDedup) else ())
     ]
     last = list(done.values())[-1]
     rows = workspace.scan(last.tables["prompt_set"])

@@ -85,7 +85,7 @@ class Build:
         for name in recipe.publish.exports:
             export_target(name)
         engine(recipe.engine)
-        return cls(recipe, root, tuple(prompt_set_steps(recipe, recipe_path.parent)))
+        return cls(recipe, root, tuple(prompt_set_steps(recipe, recipe_path.parent, root)))
 
     @property
     def recipe_json(self) -> dict[str, Any]:

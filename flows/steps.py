@@ -16,6 +16,7 @@ from curation.normalise import NORMALISE
 from curation.rollouts.stage import ROLLOUTS, pin
 from curation.sources.resolve import fingerprint
 from curation.sources.stage import READ
+from dedup.text.against import pinned
 from dedup.text.stage import DEDUP
 from schemas.errors import UsageError
 from schemas.recipe.base import Section
@@ -23,6 +24,7 @@ from schemas.recipe.curricula import Curricula, Plain
 from schemas.recipe.measures import Measure
 from schemas.recipe.recipe import Recipe
 from schemas.tables import TableRef
+from warehouse.house import Warehouse
 from warehouse.stages import Services, Stage, StageRun, finished, run_stage, stage_key
 from warehouse.versions import Version
 
@@ -69,13 +71,15 @@ class Step:
         return finished(services.workspace, self.stage, key)
 
 
-def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
-    """Return the steps that build ``recipe``; paths in it are relative to ``folder``.
+def prompt_set_steps(recipe: Recipe, folder: Path, root: Path) -> list[Step]:
+    """Return the steps that build ``recipe`` in the warehouse at ``root``; paths in it are relative to ``folder``.
 
     Raises
     ------
     InputError
         If a source is missing: files are named by their digests, so that a changed file is a changed input.
+    UsageError
+        If prompts are to be held against a version that is not in the warehouse.
     """
     steps = [Step(READ, fingerprint(recipe.reads(), folder), {})]
     last = READ.name
@@ -87,7 +91,8 @@ def prompt_set_steps(recipe: Recipe, folder: Path) -> list[Step]:
 
     then(NORMALISE, recipe.normalise)
     preferred = recipe.dedup.sources or tuple(source.name for source in recipe.sources)
-    then(DEDUP, recipe.dedup.model_copy(update={"sources": preferred}))
+    alike = recipe.dedup.model_copy(update={"sources": preferred})
+    then(DEDUP, pinned(alike, Warehouse.open(root, read_only=True)) if alike.against else alike)
     if (benchmarks := recipe.decontaminate.reads(recipe.limits)) is not None:
         steps.append(Step(replace(READ, name=BENCHMARKS), fingerprint(benchmarks, folder), {}))
         then(DECONTAMINATE, recipe.decontaminate, benchmarks=(BENCHMARKS, "rows"))

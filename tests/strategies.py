@@ -6,7 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-__all__ = ["alike_texts", "counts", "json_values", "plain_values", "programs"]
+from schemas.recipe.dedup import Dedup
+
+__all__ = ["alike_texts", "counts", "dedup_settings", "json_values", "plain_values", "programs"]
 
 
 def json_values(max_leaves: int = 10) -> st.SearchStrategy[Any]:
@@ -34,6 +36,24 @@ def alike_texts(draw: st.DrawFn, most: int = 12) -> list[str]:
         joined = draw(st.sampled_from([" ", "  ", "\n"])).join(body)
         texts.append(joined.upper() if draw(st.booleans()) else joined)
     return texts
+
+
+def dedup_settings() -> st.SearchStrategy[Dedup]:
+    """Settings under which short texts are compared in every way."""
+    return st.builds(
+        Dedup,
+        casefold=st.booleans(),
+        near=st.sampled_from([True, True, True, False]),
+        unit=st.sampled_from(["words", "characters"]),
+        width=st.integers(1, 4),
+        threshold=st.sampled_from([0.4, 0.6, 0.8, 1.0]),
+        keep_numbers=st.booleans(),
+        keep_operators=st.booleans(),
+        fewest=st.integers(1, 6),
+        common_share=st.sampled_from([None, 0.1, 0.5]),
+        common_least=st.integers(1, 5),
+        prefer=st.just(()),
+    )
 
 
 @st.composite

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-__all__ = ["Counts", "common"]
+from dedup.text.ragged import listed
+
+__all__ = ["Counts", "common", "occurrences"]
 
 _MOST = np.iinfo(np.uint16).max
 _SMALLEST, _LARGEST = 16, 26
@@ -36,8 +38,8 @@ class Counts:
         return self._table[hashes & self._mask]
 
 
-def common(batches: Callable[[], Iterable[np.ndarray]], expected: int, limit: int) -> np.ndarray:
-    """Return the hashes that occur more than ``limit`` times, exactly, in ascending order.
+def common(batches: Callable[[], Iterable[np.ndarray]], expected: int, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the hashes that occur more than ``limit`` times, in ascending order, and how often each does, exactly.
 
     Parameters
     ----------
@@ -54,4 +56,13 @@ def common(batches: Callable[[], Iterable[np.ndarray]], expected: int, limit: in
         found, counts = np.unique(hashes[rough.of(hashes) > min(limit, _MOST - 1)], return_counts=True)
         seen, where = np.unique(np.concatenate((seen, found)), return_inverse=True)
         times = np.bincount(where, np.concatenate((times, counts)), len(seen)).astype(np.int64)
-    return seen[times > limit]
+    return seen[times > limit], times[times > limit]
+
+
+def occurrences(batches: Iterable[np.ndarray], hashes: np.ndarray) -> np.ndarray:
+    """Return how often each of ``hashes``, which ascend, occurs in ``batches``."""
+    times = np.zeros(len(hashes), np.int64)
+    for values in batches:
+        found, counts = np.unique(values[listed(values, hashes)], return_counts=True)
+        times[np.searchsorted(hashes, found)] += counts
+    return times

@@ -20,10 +20,10 @@ import numpy as np
 from dedup.text.counts import Counts
 from dedup.text.ragged import budgeted, owners, places, spans
 
-__all__ = ["Postings", "PrefixIndex", "candidates", "matches", "prefixes"]
+__all__ = ["ROUNDING", "Postings", "PrefixIndex", "Probes", "candidates", "matches", "prefix_lengths", "prefixes"]
 
 _MATCHES_AT_ONCE = 2_000_000
-_ROUNDING = 1e-9
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,10 @@ class Postings:
         return Postings(hashes[order], *columns)
 
 
+Probes = Iterator[tuple[np.ndarray, Postings]]
+"""Batches of documents in order of preference, each with the postings by which its members are looked up."""
+
+
 def prefixes(
     numbers: np.ndarray,
     sizes: np.ndarray,
@@ -86,11 +90,16 @@ def prefixes(
     order = order[np.argsort(owner[order].astype(np.uint16), kind="stable")]
     place = places(sizes)
     of_owner = sizes[owner]
-    within = place < of_owner - np.ceil(threshold * of_owner - _ROUNDING) + 1
+    within = place < prefix_lengths(of_owner, threshold)
     shared = within & (rarity[order] > 1)
     owner, place = owner[shared], place[shared]
     postings = Postings(values[order[shared]], numbers[owner], sizes[owner] - place - 1, sizes[owner])
     return postings.take(np.argsort(postings.hashes, kind="stable"))
+
+
+def prefix_lengths(sizes: np.ndarray, threshold: float) -> np.ndarray:
+    """Return how many elements of a set suffice to meet every set that is similar enough, whichever they are."""
+    return sizes - np.ceil(threshold * sizes - ROUNDING) + 1
 
 
 def matches(probe: Postings, index: Postings) -> np.ndarray:
@@ -117,8 +126,8 @@ def candidates(probe: Postings, index: Postings, threshold: float) -> Iterator[n
 
 def _possible(probe: Postings, a: np.ndarray, index: Postings, b: np.ndarray, threshold: float) -> np.ndarray:
     sizes_a, sizes_b = probe.sizes[a], index.sizes[b]
-    long_enough = np.minimum(sizes_a, sizes_b) >= threshold * np.maximum(sizes_a, sizes_b) - _ROUNDING
-    overlap = threshold / (1 + threshold) * (sizes_a + sizes_b) - _ROUNDING
+    long_enough = np.minimum(sizes_a, sizes_b) >= threshold * np.maximum(sizes_a, sizes_b) - ROUNDING
+    overlap = threshold / (1 + threshold) * (sizes_a + sizes_b) - ROUNDING
     room = 1 + np.minimum(probe.left[a], index.left[b]) >= overlap
     return long_enough & room & (index.documents[b] < probe.documents[a])
 

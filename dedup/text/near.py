@@ -7,13 +7,13 @@ documents reach the threshold, and a chain of neighbours is not swallowed whole 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import numpy as np
 
 from dedup.text.counts import Counts
-from dedup.text.join import Postings, PrefixIndex, candidates, matches, prefixes
+from dedup.text.join import Postings, PrefixIndex, Probes, candidates, matches, prefixes
 from dedup.text.similarity import Pairs, measure
 from dedup.text.store import SetStore
 from warehouse.engines import Engine
@@ -26,7 +26,13 @@ _MATCHES_AT_ONCE = 500_000
 _TASK = "compare prompts"
 
 
-def removals(store: SetStore, threshold: float, engine: Engine, progress: Progress) -> Pairs:
+def removals(
+    store: SetStore,
+    threshold: float,
+    engine: Engine,
+    progress: Progress,
+    probes: Probes | None = None,
+) -> Pairs:
     """Return the documents to remove (``later``), each with the first kept document that reaches the threshold.
 
     Parameters
@@ -35,12 +41,14 @@ def removals(store: SetStore, threshold: float, engine: Engine, progress: Progre
         Sets of the documents, numbered in order of preference.
     threshold
         Least Jaccard similarity, in (0, 1].
+    probes
+        How candidates are found; by default by prefixes, which miss none.
     """
     index = PrefixIndex()
     found = [Pairs.none()]
     progress.start(_TASK, len(np.flatnonzero(store.sizes)))
     judge = partial(measure, store=store, threshold=threshold, engine=engine)
-    for numbers, probe in _probes(store, threshold):
+    for numbers, probe in probes or prefix_probes(store, threshold):
         known = _first(judge(index.candidates(probe, threshold)))
         new = probe.without(known.later)
         among = _among(new, threshold, judge)
@@ -51,17 +59,18 @@ def removals(store: SetStore, threshold: float, engine: Engine, progress: Progre
     return Pairs.joined(found)
 
 
-def similar_pairs(store: SetStore, threshold: float, engine: Engine) -> Pairs:
+def similar_pairs(store: SetStore, threshold: float, engine: Engine, probes: Probes | None = None) -> Pairs:
     """Return all pairs of documents whose Jaccard similarity is at least ``threshold``."""
     index = PrefixIndex()
     found = [Pairs.none()]
-    for _, probe in _probes(store, threshold):
+    for _, probe in probes or prefix_probes(store, threshold):
         index.add(probe)
         found.append(measure(index.candidates(probe, threshold), store, threshold, engine))
     return Pairs.joined(found)
 
 
-def _probes(store: SetStore, threshold: float) -> Iterator[tuple[np.ndarray, Postings]]:
+def prefix_probes(store: SetStore, threshold: float) -> Probes:
+    """Yield batches of documents with the elements of their prefixes."""
     everyone = np.flatnonzero(store.sizes)
     counts = Counts(int(store.sizes.sum()))
     for numbers in store.batches(everyone):

@@ -7,12 +7,14 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from dedup.text.documents import Documents, exact_removals, own_shingles, read_documents
-from dedup.text.near import removals
+from dedup.text.against import index_of
+from dedup.text.documents import Documents, read_documents
+from dedup.text.duplicates import find_duplicates
+from dedup.text.problems import ranked_problems
 from dedup.text.similarity import Pairs
 from schemas.enums import Verdict
-from schemas.recipe.dedup import Dedup
-from warehouse.engines import Engine, LocalEngine
+from schemas.ids import canonical_json
+from schemas.recipe.dedup import Dedup, PinnedDedup
 from warehouse.stages import Services, Stage, StageResult, no_decisions
 
 __all__ = ["DEDUP", "dedup"]
@@ -24,11 +26,14 @@ def dedup(inputs: Mapping[str, pl.LazyFrame], config: Dedup, services: Services)
     Every removed problem names a kept one that it repeats: ``exact_duplicate`` (measured 1, threshold 1), or
     ``near_duplicate`` (measured the Jaccard similarity). No two kept problems are duplicates of each other. Which
     record stays follows from `Dedup.sources`, `Dedup.prefer` and the problem id alone, not from the order of rows.
+    What repeats a published problem goes as ``published`` or ``near_published``.
 
     Parameters
     ----------
     inputs
         ``rows``: table of the contract ``problem``.
+    config
+        A `PinnedDedup` where the recipe names something to be held against.
 
     Returns
     -------
@@ -38,40 +43,34 @@ def dedup(inputs: Mapping[str, pl.LazyFrame], config: Dedup, services: Services)
     rows = inputs["rows"]
     if not rows.select(pl.len()).collect().item():
         return StageResult(no_decisions())
-    folder = services.workspace.root
-    engine: Engine = services.engine or LocalEngine()
-    documents = read_documents(rows, config, engine, folder, services.progress)
-    exact = exact_removals(documents)
-    near = Pairs.none()
-    if config.near:
-        store = own_shingles(documents, exact.later, config, folder)
-        near = removals(store, config.threshold, engine, services.progress)
-        exact, near = _witnessed(exact, near)
+    published = index_of(config, services) if isinstance(config, PinnedDedup) else None
+    documents = read_documents(ranked_problems(rows, config), config, services)
+    found = find_duplicates(documents, config, services, published)
+    own = documents.ids
     decisions = [
-        _drops(documents, "exact_duplicate", exact, 1.0),
-        _drops(documents, "near_duplicate", near, config.threshold),
+        _drops(own, "exact_duplicate", found.exact, own.gather(found.exact.earlier), 1.0),
+        _drops(own, "near_duplicate", found.near, own.gather(found.near.earlier), config.threshold),
         _too_long(documents, config),
     ]
+    if published:
+        detail = canonical_json({"published": list(config.against)})
+        for reason, pairs, least in (
+            ("published", found.published, 1.0),
+            ("near_published", found.near_published, config.threshold),
+        ):
+            drops = _drops(own, reason, pairs, published.ids(pairs.earlier), least)
+            decisions.append(drops.with_columns(detail=pl.lit(detail)))
     return StageResult(pl.concat(decisions).lazy())
 
 
-def _witnessed(exact: Pairs, near: Pairs) -> tuple[Pairs, Pairs]:
-    """Return both kinds of removals, copies of a document that goes as near going with it, to the same witness."""
-    position = np.searchsorted(near.later, exact.earlier)
-    goes = np.isin(exact.earlier, near.later)
-    other = near.take(position[goes])
-    followers = Pairs(exact.later[goes], other.earlier, other.similarity)
-    return exact.take(~goes), Pairs.joined([near, followers])
-
-
-def _drops(documents: Documents, reason: str, removed: Pairs, threshold: float) -> pl.DataFrame:
+def _drops(ids: pl.Series, reason: str, removed: Pairs, witnesses: pl.Series, threshold: float) -> pl.DataFrame:
     return _decisions(
-        record_id=documents.ids.gather(removed.later),
+        record_id=ids.gather(removed.later),
         verdict=Verdict.DROP.value,
         reason=reason,
         measured=removed.similarity,
         threshold=threshold,
-        witness=documents.ids.gather(removed.earlier),
+        witness=witnesses,
     )
 
 

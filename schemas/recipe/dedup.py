@@ -8,7 +8,7 @@ from pydantic import Field
 
 from schemas.recipe.base import Section
 
-__all__ = ["Dedup"]
+__all__ = ["Dedup", "PinnedDedup", "PublishedTexts"]
 
 
 class Dedup(Section):
@@ -42,6 +42,15 @@ class Dedup(Section):
     """A shingle in this many documents or fewer is never boilerplate."""
     longest: Annotated[int, Field(ge=1)] = 2_000_000
     """Documents of more characters than this are compared exactly only, and flagged."""
+    candidates: Literal["exact", "minhash", "auto"] = "auto"
+    """How pairs worth comparing are found: `exact` misses none; `minhash` takes less memory and misses a known share;
+    `auto` is exact for up to `exact_up_to` documents. Similarities are counted exactly either way."""
+    exact_up_to: Annotated[int, Field(ge=0)] = 10_000_000
+    """Documents from which `auto` goes over to MinHash."""
+    minhash_recall: Annotated[float, Field(gt=0, lt=1)] = 0.98
+    """Least probability with which MinHash finds a pair exactly at the threshold; more similar pairs are likelier."""
+    against: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*@[0-9]+\.[0-9]+\.[0-9]+$")], ...] = ()
+    """Published versions, each `NAME@VERSION`: whatever repeats one of their prompts goes; theirs all stay."""
     sources: tuple[str, ...] = ()
     """Sources whose records are preferred, best first; sources that are not named come after them, all alike."""
     prefer: tuple[Literal["most_tests", "most_references", "longest", "earliest"], ...] = (
@@ -49,3 +58,21 @@ class Dedup(Section):
         "most_references",
     )
     """What decides between records of equally good sources, first rule first; the smaller problem id decides last."""
+
+
+class PublishedTexts(Section):
+    """A published version, with the hash of its rows."""
+
+    dataset: str
+    """Name of the dataset."""
+    version: str
+    """Its version."""
+    content_hash: str
+    """Content hash of that version: the stage's key follows it."""
+
+
+class PinnedDedup(Dedup):
+    """Configuration of the stage ``dedup``: the recipe's, with what it is held against made certain."""
+
+    published: tuple[PublishedTexts, ...] = ()
+    """The versions that `against` names."""

@@ -50,31 +50,41 @@ def jaccard(a: frozenset, b: frozenset) -> float:
     return len(a & b) / len(a | b) if a or b else 0.0
 
 
-def decide(texts: list[str], config: Dedup) -> dict[int, tuple[str, int, float]]:
-    """Return the reason, witness and similarity for each removed text; texts come in order of preference."""
+def decide(texts: list[str], config: Dedup, published: int = 0) -> dict[int, tuple[str, int, float]]:
+    """Return the reason, witness and similarity for each removed text.
+
+    Texts come in order of preference; the first ``published`` of them stay whatever they repeat.
+    """
     normal = [prepared(text, config) for text in texts]
     removed, first = {}, {}
     for number, text in enumerate(normal):
-        if first.setdefault(text, number) != number:
+        if first.setdefault(text, number) != number and number >= published:
             removed[number] = ("exact_duplicate", first[text], 1.0)
-    sets = {number: shingles(normal[number], config) for number in first.values()}
+    if config.near:
+        removed |= _near(normal, list(first.values()), config, published)
+    for number, (reason, witness, _) in list(removed.items()):
+        if reason == "exact_duplicate" and witness in removed:
+            removed[number] = removed[witness]
+    return removed
+
+
+def _near(normal: list[str], distinct: list[int], config: Dedup, published: int) -> dict[int, tuple[str, int, float]]:
+    sets = {number: shingles(normal[number], config) for number in distinct}
     compared = [number for number in sets if len(sets[number]) >= config.fewest]
     common = boilerplate([sets[number] for number in compared], config)
     own = {number: sets[number] - common for number in compared}
     kept: list[int] = []
+    removed = {}
     for number in compared:
         if len(own[number]) < config.fewest:
             continue
-        for other in kept:
+        for other in kept if number >= published else ():
             similar = jaccard(own[number], own[other])
             if similar >= config.threshold and guard(normal[number], config) == guard(normal[other], config):
                 removed[number] = ("near_duplicate", other, similar)
                 break
         else:
             kept.append(number)
-    for number, (reason, witness, _) in list(removed.items()):
-        if reason == "exact_duplicate" and witness in removed:
-            removed[number] = removed[witness]
     return removed
 
 

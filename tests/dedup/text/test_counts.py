@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dedup.text.counts import Counts, common
+from dedup.text.counts import Counts, common, occurrences
 
 # Values that differ by multiples of 2**20 share a bucket of any table that these few values ask for.
 HASHES = st.builds(lambda low, high: low + (high << 20), st.integers(0, 5), st.integers(0, 3))
@@ -32,8 +32,17 @@ def test_counts_are_never_too_low(batches: list[list[int]]) -> None:
 def test_common_hashes_are_exactly_those_above_the_limit(batches: list[list[int]], limit: int) -> None:
     """Sharing a bucket makes no hash common that is not."""
     truth = Counter(value for batch in batches for value in batch)
-    expected = sorted(value for value, times in truth.items() if times > limit)
-    assert expected == common(lambda: _arrays(batches), 10, limit).tolist()
+    expected = sorted((value, times) for value, times in truth.items() if times > limit)
+    hashes, times = common(lambda: _arrays(batches), 10, limit)
+    assert expected == list(zip(hashes.tolist(), times.tolist(), strict=True))
+
+
+@given(batches=BATCHES, asked=st.sets(HASHES))
+def test_occurrences_are_those_of_the_hashes_asked_for(batches: list[list[int]], asked: set[int]) -> None:
+    """Each hash asked for is counted over all batches, those that never occur included."""
+    truth = Counter(value for batch in batches for value in batch)
+    found = occurrences(_arrays(batches), np.array(sorted(asked), np.uint64))
+    assert [truth[value] for value in sorted(asked)] == found.tolist()
 
 
 def test_counts_stop_at_their_largest_value() -> None:

@@ -12,31 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dedup.text import documents
+from dedup.text import documents, problems
 from dedup.text.stage import DEDUP, dedup
 from schemas.ids import statement
 from schemas.recipe.dedup import Dedup
 from schemas.records import PROBLEM
 from schemas.tables import TableRef
 from tests.dedup.text import brute
-from tests.strategies import alike_texts
+from tests.strategies import alike_texts, dedup_settings
 from tests.tables import problem
 from warehouse.fingerprint import content_hash
 from warehouse.stages import Services, Workspace, run_stage
 
-CONFIGS = st.builds(
-    Dedup,
-    casefold=st.booleans(),
-    unit=st.sampled_from(["words", "characters"]),
-    width=st.integers(1, 4),
-    threshold=st.sampled_from([0.4, 0.6, 0.8, 1.0]),
-    keep_numbers=st.booleans(),
-    keep_operators=st.booleans(),
-    fewest=st.integers(1, 6),
-    common_share=st.sampled_from([None, 0.1, 0.5]),
-    common_least=st.integers(1, 5),
-    prefer=st.just(()),
-)
 PER_TEST = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -61,7 +48,7 @@ def _texts(rows: pl.DataFrame) -> dict[str, str]:
 
 
 @PER_TEST
-@given(texts=alike_texts(), config=CONFIGS)
+@given(texts=alike_texts(), config=dedup_settings())
 def test_decisions_are_those_of_brute_force(texts: list[str], config: Dedup, services: Services) -> None:
     """Reason, similarity and witness of every removal are what the definitions say."""
     rows = _rows(texts)
@@ -75,7 +62,7 @@ def test_decisions_are_those_of_brute_force(texts: list[str], config: Dedup, ser
 
 
 @PER_TEST
-@given(texts=alike_texts(), config=CONFIGS)
+@given(texts=alike_texts(), config=dedup_settings())
 def test_every_removed_document_has_a_kept_witness_at_or_above_the_threshold(
     texts: list[str],
     config: Dedup,
@@ -88,7 +75,7 @@ def test_every_removed_document_has_a_kept_witness_at_or_above_the_threshold(
 
 
 @PER_TEST
-@given(texts=alike_texts(), config=CONFIGS)
+@given(texts=alike_texts(), config=dedup_settings())
 def test_no_two_kept_documents_reach_the_threshold(texts: list[str], config: Dedup, services: Services) -> None:
     """What is kept gives no further decision when it is judged again with the same boilerplate."""
     plain = config.model_copy(update={"common_share": None})
@@ -212,7 +199,7 @@ def test_statements_are_what_the_problem_states(messages: list[tuple[str, str]])
     """The expression agrees with the definition by which problems are named."""
     prompt = [{"role": role, "content": content} for role, content in messages]
     frame = pl.DataFrame({"prompt": [prompt]}, schema={"prompt": pl.Schema(PROBLEM.arrow)["prompt"]})
-    assert [statement(prompt)] == frame.select(documents.statements()).to_series().to_list()
+    assert [statement(prompt)] == frame.select(problems.statements()).to_series().to_list()
 
 
 def test_real_prompts_are_decided_as_by_brute_force(real_data: Path, services: Services) -> None:

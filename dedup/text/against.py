@@ -1,0 +1,52 @@
+"""What is published already, as a recipe names it: pinned to its content, and indexed."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from dedup.text.indexing import published_index
+from dedup.text.problems import statements
+from dedup.text.published import Published
+from schemas.contracts import contract
+from schemas.errors import UsageError
+from schemas.ids import digest
+from schemas.recipe.dedup import Dedup, PinnedDedup, PublishedTexts
+from warehouse.house import Warehouse
+from warehouse.stages import Services
+
+__all__ = ["index_of", "pinned"]
+
+_NEEDED = {"problem_id", "prompt"}
+
+
+def pinned(config: Dedup, warehouse: Warehouse) -> PinnedDedup:
+    """Return the configuration with the content hashes of the versions that it is held against.
+
+    Raises
+    ------
+    UsageError
+        If there is no such dataset or version, or it holds no prompts.
+    """
+    return PinnedDedup(**config.model_dump(), published=tuple(_pinned(name, warehouse) for name in config.against))
+
+
+def _pinned(name: str, warehouse: Warehouse) -> PublishedTexts:
+    dataset, _, ref = name.partition("@")
+    version = warehouse.version(dataset, ref or "latest")
+    if not _NEEDED.issubset(contract(version.contract).names):
+        raise UsageError(
+            f"{name} holds rows of contract {version.contract!r}, which have no prompts to compare with.",
+            hint="name a version of a prompt set.",
+        )
+    return PublishedTexts(dataset=dataset, version=version.version, content_hash=version.content_hash)
+
+
+def index_of(config: PinnedDedup, services: Services) -> Published | None:
+    """Return the index of all prompts that the configuration is held against; None if there are none."""
+    if not config.published:
+        return None
+    warehouse = Warehouse.open(services.workspace.root, read_only=True)
+    versions = [warehouse.scan(one.dataset, one.version) for one in config.published]
+    rows = pl.concat([version.select(id="problem_id", text=statements()) for version in versions])
+    content = digest(sorted({one.content_hash for one in config.published}))
+    return published_index(rows, content, config, services)
