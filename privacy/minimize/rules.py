@@ -36,6 +36,7 @@ _RESERVED = (NULL, NAN, OTHER)
 _BUCKET = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
 _DIGITS = 38
 """Decimal digits of the widest number that every engine holds."""
+_MOST = 10**_DIGITS - 1
 
 TypeName = Literal["int", "float", "decimal", "date", "datetime", "instant", "str", "bool"]
 """Types of columns, engine by engine the same: ``int`` of any width, ``float`` of 32 or 64 bits, ``datetime`` without
@@ -87,9 +88,9 @@ def type_name(of: pl.DataType) -> TypeName | None:
 
 
 _HOLDS: Mapping[TypeName, Callable[[pl.DataType], bool]] = {
-    "int": pl.DataType.is_integer,
-    "float": pl.DataType.is_float,
-    "decimal": pl.DataType.is_decimal,
+    "int": lambda of: of.is_integer(),
+    "float": lambda of: of.is_float(),
+    "decimal": lambda of: of.is_decimal(),
     "date": lambda of: isinstance(of, pl.Date),
     "bool": lambda of: isinstance(of, pl.Boolean),
     "str": lambda of: isinstance(of, pl.String | pl.Categorical | pl.Enum),
@@ -144,7 +145,14 @@ class Interval(Section):
         if not faulty:
             falling = [f"{low} before {high}" for low, high in pairwise(self.values) if low >= high]  # type: ignore[operator]
             yield from (f"borders must rise strictly; found {pair}" for pair in falling)
+            yield from self._too_wide()
         yield from _unknown_targets(self, "on_null", "on_nan")
+
+    def _too_wide(self) -> Iterator[str]:
+        most = 10 ** (_DIGITS - (self.scale or 0)) - 1
+        for border in self.values:
+            if self.type == "decimal" and not -most <= border <= most:  # type: ignore[operator]
+                yield f"border {border} has no room for {self.scale} digits after the point in {_DIGITS} digits"
 
     @cached_property
     def values(self) -> tuple[Border, ...]:
@@ -249,7 +257,7 @@ Rule = Annotated[Interval | Categories | Drop, Field(discriminator="kind")]
 def _unwritable(value: Any) -> Iterator[str]:
     if isinstance(value, str) and value != value.encode("utf-8", "replace").decode():
         yield f"{value!r} is not valid Unicode text"
-    if isinstance(value, int) and abs(value) >= 10**_DIGITS:
+    if isinstance(value, int) and abs(value) > _MOST:
         yield f"{value!r} has more than {_DIGITS} digits"
 
 
@@ -286,7 +294,7 @@ def _number(text: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         return None
-    if not value.is_finite() or not -(10**_DIGITS) < value < 10**_DIGITS or value.as_tuple().exponent < -_DIGITS:  # type: ignore[operator]
+    if not value.is_finite() or not -_MOST <= value <= _MOST or value.as_tuple().exponent < -_DIGITS:  # type: ignore[operator]
         return None
     return value or Decimal(0)
 

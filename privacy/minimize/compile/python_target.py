@@ -1,4 +1,4 @@
-"""Minimizes client records by one policy, with nothing but Python's standard library (3.9 or newer).
+"""Minimizes client records by one policy, with nothing but Python's standard library (3.10 or newer).
 
     python -I FILE < clients.csv > minimized.csv
     python -I FILE --format jsonl < clients.jsonl > minimized.jsonl
@@ -25,19 +25,19 @@ Record = dict[str, Any]
 SPEC = ""
 SHA256 = ""
 
-_DATE = r"(\d{4})-(\d\d)-(\d\d)"
-_TIME = r"[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?"
-_TEXTS = {
-    "int": r"[+-]?\d+",
-    "float": r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|[nN]a[nN]|[iI]nf(?:inity)?)",
-    "decimal": r"[+-]?\d+(?:\.\d*)?",
+_DATE = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
+_TIME = r"[T ]([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:\.([0-9]{1,9}))?)?"
+TEXTS = {
+    "int": r"[+-]?[0-9]+",
+    "float": r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|[nN]a[nN]|[iI]nf(?:inity)?)",
+    "decimal": r"[+-]?[0-9]+(?:\.[0-9]*)?",
     "date": _DATE,
     "datetime": _DATE + _TIME,
-    "instant": _DATE + _TIME + r"(?:(Z)|([+-])(\d\d):(\d\d))",
+    "instant": _DATE + _TIME + r"(?:(Z)|([+-])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)",
     "bool": r"(?:[tT]rue|TRUE|[fF]alse|FALSE)",
     "str": r"[\s\S]*",
 }
-_PATTERNS = {name: re.compile(text, re.ASCII) for name, text in _TEXTS.items()}
+_PATTERNS = {name: re.compile(text) for name, text in TEXTS.items()}
 
 
 class Drift(ValueError):
@@ -179,7 +179,7 @@ def _instant(value: Any) -> datetime:
     moment = _moment(groups[:7])
     if groups[7]:
         return moment
-    offset = timedelta(hours=int(groups[9]), minutes=int(groups[10]))
+    offset = timedelta(hours=int(groups[9]), minutes=int(groups[10]), seconds=int(groups[11] or 0))
     return moment - offset if groups[8] == "+" else moment + offset
 
 
@@ -215,8 +215,17 @@ _READ = {
 
 def _records(lines: Iterable[str], kind: str, missing: Sequence[str]) -> Iterator[Record]:
     if kind == "csv":
-        for row in csv.DictReader(lines, restkey="(more cells than columns)", restval=None):
-            yield {name: None if text in missing else text for name, text in row.items()}
+        rows = csv.reader(lines, strict=True)
+        names = next(rows, [])
+        if len(set(names)) < len(names):
+            raise SystemExit("row 0: a column is there twice")
+        for row in rows:
+            if row or len(names) == 1:
+                filled = row + [""] * (len(names) - len(row))
+                extra = {"(more cells than columns)": ""} if len(row) > len(names) else {}
+                yield {
+                    name: None if text in missing else text for name, text in zip(names, filled, strict=False)
+                } | extra
     else:
         for line in lines:
             yield json.loads(line, parse_float=Decimal)

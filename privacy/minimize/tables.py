@@ -1,0 +1,232 @@
+"""Raw tables as a policy reads them: its columns in its types, or a named difference and no row at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import polars as pl
+
+from privacy.minimize.compile.python_target import TEXTS
+from privacy.minimize.policy import Policy
+from privacy.minimize.rules import TypeName, type_name
+from schemas.errors import InputError, SchemaDrift, UsageError
+
+__all__ = ["FORMATS", "Typed", "checked", "from_text", "scan", "scan_typed", "suffix_of"]
+
+FORMATS = (".csv", ".csv.gz", ".jsonl", ".parquet")
+_SCALE = 18
+"""Digits after the point of decimals that are passed through."""
+
+
+class Typed(NamedTuple):
+    """The type of a raw column.
+
+    Parameters
+    ----------
+    scale
+        Digits after the point that decimals of a rule have at most.
+    stored
+        True for what is passed through: whole numbers of it must fit into 64 bits.
+    """
+
+    kind: TypeName
+    scale: int | None = None
+    stored: bool = False
+
+
+def suffix_of(path: Path) -> str:
+    """Return which of `FORMATS` a file is in.
+
+    Raises
+    ------
+    UsageError
+        If it is in none.
+    """
+    found = next((suffix for suffix in FORMATS if path.name.endswith(suffix)), None)
+    if found is None:
+        raise UsageError(f"{str(path)!r} is in no known format.", hint=f"known are {', '.join(FORMATS)}.")
+    return found
+
+
+def scan(path: Path, missing: Iterable[str] = ("",)) -> pl.LazyFrame:
+    """Return a table of client records lazily, its types found from all of its values.
+
+    Parameters
+    ----------
+    path
+        File in one of `FORMATS`.
+    missing
+        Texts that stand for a missing value in CSV files.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or is empty.
+    UsageError
+        If it is in no known format.
+    """
+    kind = suffix_of(path)
+    try:
+        if kind == ".parquet":
+            found = pl.scan_parquet(path)
+        elif kind == ".jsonl":
+            found = pl.scan_ndjson(path, infer_schema_length=None)
+        else:
+            found = _scan_csv(path, missing, infer_schema_length=None, try_parse_dates=True)
+        found.collect_schema()
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, error) from error
+    return found
+
+
+def scan_typed(path: Path, policy: Policy) -> pl.LazyFrame:
+    """Return a table lazily, with the columns and types that a policy was made for, and no other.
+
+    Parameters
+    ----------
+    path
+        CSV (also gzipped) or Parquet file. Cells of a CSV file are text; each must read as a value of its type.
+
+    Raises
+    ------
+    SchemaDrift
+        If a column is missing, unknown or of another type; for CSV files with the first row to blame.
+    InputError
+        If the file cannot be read.
+    """
+    try:
+        if suffix_of(path) == ".parquet":
+            return checked(pl.scan_parquet(path), policy, str(path))
+        texts = _scan_csv(path, policy.missing, infer_schema=False)
+        _refuse(str(path), _names_off(texts.collect_schema().names(), policy))
+        _refuse_texts(texts, policy, path)
+        return texts.with_columns(from_text(name, of) for name, of in _types(policy).items())
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise _unreadable(path, error) from error
+
+
+def checked(frame: pl.LazyFrame, policy: Policy, place: str) -> pl.LazyFrame:
+    """Return ``frame`` if it has the columns and types that a policy was made for.
+
+    Raises
+    ------
+    SchemaDrift
+        Otherwise, with every difference; ``place`` stands before each.
+    """
+    schema = frame.collect_schema()
+    _refuse(place, [*_names_off(schema.names(), policy), *_types_off(schema, policy)])
+    return frame
+
+
+def from_text(name: str, of: Typed) -> pl.Expr:
+    """Return the expression that reads a column of texts; what is no value of the type becomes null."""
+    text = pl.col(name)
+    readable = pl.when(text.str.contains(f"^(?:{_pattern(of)})$")).then(text)
+    return _READ[of.kind](readable, of).alias(name)
+
+
+def _scan_csv(path: Path, missing: Iterable[str], **reading: object) -> pl.LazyFrame:
+    texts = list(missing)
+    return pl.scan_csv(path, null_values=texts, empty_string_is_null="" in texts, glob=False, **reading)  # type: ignore[arg-type]
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return InputError(
+        f"{str(path)!r} cannot be read: {lines[0]}",
+        hint="a CSV file has a header and as many cells in each row; text is UTF-8.",
+    )
+
+
+def _types(policy: Policy) -> dict[str, Typed]:
+    rules = {name: Typed(rule.type, getattr(rule, "scale", None)) for name, rule in policy.kept.items()}
+    return rules | {name: Typed(kind, stored=True) for name, kind in policy.passthrough.items()}
+
+
+def _refuse(place: str, faults: Iterable[str]) -> None:
+    if found := list(faults):
+        raise SchemaDrift(place, found)
+
+
+def _names_off(names: list[str], policy: Policy) -> Iterator[str]:
+    yield from (f"column {name!r} is missing" for name in policy.inputs if name not in names)
+    yield from (f"column {name!r} is not in the policy" for name in names if name not in policy.inputs)
+
+
+def _types_off(schema: Mapping[str, pl.DataType], policy: Policy) -> Iterator[str]:
+    for name, wanted in _types(policy).items():
+        if name not in schema:
+            continue
+        of = schema[name]
+        if type_name(of) != wanted.kind:
+            yield f"column {name!r} is {of}; the policy was made for type {wanted.kind}"
+        elif isinstance(of, pl.Decimal) and wanted.scale is not None and not _has_room(of, wanted.scale):
+            yield f"column {name!r} is {of}; the policy was made for {wanted.scale} digits after the point"
+
+
+def _has_room(of: pl.Decimal, scale: int) -> bool:
+    return of.scale <= scale and of.precision - of.scale + scale <= 38  # noqa: PLR2004 - digits of the widest decimal
+
+
+def _refuse_texts(texts: pl.LazyFrame, policy: Policy, path: Path) -> None:
+    types = _types(policy)
+    off = {name: _is_off(name, of) for name, of in types.items() if of.kind != "str"}
+    if not off:
+        return
+    counts = texts.select(broken.sum().alias(name) for name, broken in off.items()).collect(engine="streaming")
+    broken = {name: count for name, count in counts.row(0, named=True).items() if count}
+    _refuse(str(path), [_told(texts, name, off[name], count, types[name].kind) for name, count in broken.items()])
+
+
+def _is_off(name: str, of: Typed) -> pl.Expr:
+    return pl.col(name).is_not_null() & from_text(name, of).is_null()
+
+
+def _told(texts: pl.LazyFrame, name: str, off: pl.Expr, count: int, kind: str) -> str:
+    """Tell the first row to blame, not what stands in it: it may be anybody's."""
+    row = texts.with_row_index("", 1).filter(off).select("").head(1).collect(engine="streaming").item()
+    others = f", and in {count - 1:,} more rows" if count > 1 else ""
+    return f"row {row:,}: column {name!r}: a value is not of type {kind}{others}"
+
+
+def _pattern(of: Typed) -> str:
+    return TEXTS[of.kind] if of.scale is None else rf"[+-]?[0-9]+(?:\.[0-9]{{0,{of.scale}}}0*)?"
+
+
+def _int(text: pl.Expr, of: Typed) -> pl.Expr:
+    return text.cast(pl.Int64 if of.stored else pl.Int128, strict=False)
+
+
+def _decimal(text: pl.Expr, of: Typed) -> pl.Expr:
+    return text.cast(pl.Decimal(38, _SCALE if of.scale is None else of.scale), strict=False)
+
+
+def _moment(text: pl.Expr, _: Typed) -> pl.Expr:
+    """Read a date and time; a moment between two microseconds becomes the later one."""
+    spaced = text.str.replace("T", " ", literal=True)
+    whole = spaced.str.replace(r"^(.{16})$", "$1:00").str.replace(r"(\.[0-9]{6})[0-9]+$", "$1")
+    read = whole.str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    between = text.str.contains(r"\.[0-9]{6}0*[1-9]")
+    return read + pl.when(between).then(pl.duration(microseconds=1)).otherwise(pl.duration(microseconds=0))
+
+
+def _instant(text: pl.Expr, of: Typed) -> pl.Expr:
+    offset = text.str.extract_groups(r"(?:(Z)|([+-])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)$")
+    hours, minutes, seconds = (offset.struct[place].cast(pl.Int64).fill_null(0) for place in (2, 3, 4))
+    ahead = pl.duration(hours=hours, minutes=minutes, seconds=seconds)
+    local = _moment(text.str.replace(r"(?:Z|[+-][0-9:]+)$", ""), of)
+    return pl.when(offset.struct[1] == "-").then(local + ahead).otherwise(local - ahead).dt.replace_time_zone("UTC")
+
+
+_READ: dict[TypeName, Callable[[pl.Expr, Typed], pl.Expr]] = {
+    "int": _int,
+    "float": lambda text, _: text.cast(pl.Float64, strict=False),
+    "decimal": _decimal,
+    "date": lambda text, _: text.str.to_date("%Y-%m-%d", strict=False),
+    "datetime": _moment,
+    "instant": _instant,
+    "bool": lambda text, _: text.str.to_lowercase() == "true",
+    "str": lambda text, _: text,
+}
