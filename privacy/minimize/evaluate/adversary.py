@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from privacy.minimize.evaluate.encoding import Attack, cells, codes, is_continuous, target
+from privacy.minimize.evaluate.encoding import Attack, cells, codes, is_continuous, numbers, target
 from privacy.minimize.evaluate.table_adversary import Guesses, guess_by_table, guess_majority
 from privacy.minimize.evaluate.trained_adversary import guess_by_training
 from schemas.errors import UsageError
@@ -104,11 +104,12 @@ class Records:
             raise UsageError(f"an attack needs the same records known and true; received {known} and {personal} rows.")
 
 
-def reconstruct(
+def reconstruct(  # noqa: PLR0913 - two samples, and four settings with defaults
     train: Records,
     test: Records,
     *,
     own: Mapping[str, Sequence[str]] | None = None,
+    released: Sequence[str] | None = None,
     trained: bool = True,
     seed: int = 0,
 ) -> list[Outcome]:
@@ -124,6 +125,9 @@ def reconstruct(
     own
         For each attribute the known columns that hold its own buckets, which rule values out. By default the known
         column of the same name.
+    released
+        The known columns that are released, where background knowledge comes with them: the table attacker goes by
+        these alone where few records share the background.
     trained
         False for the table attacker alone, which costs a few hundredths of a CPU-second.
     seed
@@ -151,11 +155,13 @@ def reconstruct(
     known, personal = _both("known", train.known, test.known), _both("personal", train.personal, test.personal)
     coded = {column.name: codes(column)[0] for column in known}
     features = [_feature(column, coded[column.name]) for column in known] if trained else None
-    everything, outcomes = cells([*coded.values()], len(personal)), []
+    levels = [list(coded), *([released] if released is not None else [])]
+    known_cells = [cells([coded[name] for name in level], len(personal)) for level in levels]
+    outcomes = []
     for column in personal:
         buckets = own.get(column.name, ()) if own is not None else [column.name] * (column.name in coded)
         attack = Attack(
-            everything,
+            known_cells,
             cells([coded[name] for name in buckets], len(personal)),
             target(column),
             len(train.personal),
@@ -173,7 +179,7 @@ def _both(kind: str, train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
 
 def _feature(column: pl.Series, coded: np.ndarray) -> np.ndarray:
     """Return a column as training sees it: numbers where there are many, else categories."""
-    return column.to_physical().cast(pl.Float64).to_numpy() if is_continuous(column) else coded
+    return numbers(column) if is_continuous(column) else coded
 
 
 def _outcome(

@@ -10,7 +10,18 @@ import polars as pl
 
 from schemas.errors import InputError
 
-__all__ = ["CONTINUOUS_FROM", "STEPS", "Attack", "Cells", "Target", "cells", "codes", "is_continuous", "target"]
+__all__ = [
+    "CONTINUOUS_FROM",
+    "STEPS",
+    "Attack",
+    "Cells",
+    "Target",
+    "cells",
+    "codes",
+    "is_continuous",
+    "numbers",
+    "target",
+]
 
 CONTINUOUS_FROM = 21
 """Distinct numbers from which an attribute counts as continuous."""
@@ -67,8 +78,8 @@ class Attack:
     Parameters
     ----------
     known
-        Cells of everything that the attacker knows. The first ``train`` rows are the attacker's sample, in which the
-        attribute is known too; the others are attacked.
+        Cells of what the attacker knows, the finest first, each trusted where it holds enough records. The first
+        ``train`` rows are the attacker's sample, in which the attribute is known too; the others are attacked.
     own
         Cells of those known columns alone that release the attacked attribute itself.
     target
@@ -79,7 +90,7 @@ class Attack:
         Records that each row of the sample stands for; None for one each.
     """
 
-    known: Cells
+    known: Sequence[Cells]
     own: Cells
     target: Target
     train: int
@@ -92,15 +103,15 @@ class Attack:
 
 
 def is_continuous(column: pl.Series) -> bool:
-    """Return True for numbers, dates and times with more than 20 distinct values.
+    """Return True for numbers, dates and moments with more than 20 distinct values.
 
     Examples
     --------
     >>> is_continuous(pl.Series(range(30))), is_continuous(pl.Series([1, 2] * 15))
     (True, False)
     """
-    ordered = column.dtype.is_numeric() or column.dtype.is_temporal()
-    return ordered and column.n_unique() >= CONTINUOUS_FROM
+    ordered = column.dtype.is_numeric() or isinstance(column.dtype, pl.Date | pl.Datetime)
+    return ordered and _known(column).drop_nulls().n_unique() >= CONTINUOUS_FROM
 
 
 def codes(column: pl.Series) -> tuple[np.ndarray, int]:
@@ -113,11 +124,15 @@ def codes(column: pl.Series) -> tuple[np.ndarray, int]:
     """
     if isinstance(column.dtype, (pl.Categorical, pl.Enum)):
         column = column.cast(pl.String)
-    if column.dtype.is_float():
-        column = column.fill_nan(None)
-    ranks = column.rank("dense").cast(pl.Int64) - 1
+    ranks = _known(column).rank("dense").cast(pl.Int64) - 1
     values = int(ranks.max() if ranks.count() else -1) + 1
     return ranks.fill_null(values).to_numpy(), values + bool(ranks.null_count())
+
+
+def numbers(column: pl.Series) -> np.ndarray:
+    """Return numbers, days or microseconds as floats; NaN where there is none."""
+    plain = column.dt.epoch("us") if isinstance(column.dtype, pl.Datetime) else column.to_physical()
+    return plain.cast(pl.Float64).to_numpy()
 
 
 def target(column: pl.Series) -> Target:
@@ -138,7 +153,7 @@ def target(column: pl.Series) -> Target:
         )
     if not is_continuous(column):
         return Target(*codes(column), window=1)
-    values = _numbers(column)
+    values = numbers(column)
     known = np.isfinite(values)
     low, high = values[known].min(), values[known].max()
     with np.errstate(invalid="ignore"):
@@ -148,9 +163,8 @@ def target(column: pl.Series) -> Target:
     return Target(np.where(missing, STEPS + 1, steps).astype(np.int64), STEPS + 2 * bool(missing.any()), _WINDOW)
 
 
-def _numbers(column: pl.Series) -> np.ndarray:
-    plain = column.to_physical() if column.dtype.is_temporal() else column
-    return plain.cast(pl.Float64).to_numpy()
+def _known(column: pl.Series) -> pl.Series:
+    return column.fill_nan(None) if column.dtype.is_float() else column
 
 
 def cells(columns: Sequence[np.ndarray], rows: int) -> Cells:

@@ -34,7 +34,7 @@ class Guesses:
 
 
 def guess_by_table(attack: Attack) -> Guesses:
-    """Guess the most frequent value of the record's cell, else of its own bucket, else of everybody.
+    """Guess the most frequent value of the record's finest trusted cell, else of its own bucket, else of everybody.
 
     A cell is trusted if it holds at least 5 records of the attacker's sample, a bucket if it holds any. Ties go to
     the smallest value.
@@ -42,7 +42,7 @@ def guess_by_table(attack: Attack) -> Guesses:
     rows, train = len(attack.target.codes), attack.train
     code, certainty = np.zeros(rows - train, dtype=np.int64), np.full(rows - train, -1.0)
     everybody = cells((), rows)
-    for known, fewest in ((attack.known, FEWEST), (attack.own, 0), (everybody, 0)):
+    for known, fewest in (*((level, FEWEST) for level in attack.known), (attack.own, 0), (everybody, 0)):
         favourite = _favourites(attack, known, fewest)
         cell = known.number[train:]
         still = (certainty < 0) & (favourite.certainty[cell] >= 0)
@@ -54,7 +54,7 @@ def guess_by_table(attack: Attack) -> Guesses:
 def guess_majority(attack: Attack) -> Guesses:
     """Guess the most frequent value of everybody: what needs no release at all."""
     everybody = cells((), len(attack.target.codes))
-    return guess_by_table(replace(attack, known=everybody, own=everybody))
+    return guess_by_table(replace(attack, known=(), own=everybody))
 
 
 def in_units(weights: np.ndarray | None, rows: int) -> np.ndarray:
