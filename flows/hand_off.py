@@ -18,13 +18,14 @@ from schemas.contracts import contract
 from schemas.errors import ExportRefused
 from schemas.recipe.recipe import Recipe
 from warehouse.exports import export, readiness
+from warehouse.exports.target import Options
 from warehouse.fingerprint import parts
 from warehouse.house import Warehouse
 from warehouse.release.info import Change, ReleaseInfo
 from warehouse.release.write import Release, write_release
 from warehouse.versions import Version
 
-__all__ = ["HandedOff", "export_all", "export_folder", "phases", "recipe_of", "release"]
+__all__ = ["HandedOff", "export_all", "export_folder", "export_folders", "phases", "recipe_of", "release"]
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,11 @@ class HandedOff:
 
 
 def export_all(
-    warehouse: Warehouse, version: Version, targets: Sequence[str], out: Path | None = None
+    warehouse: Warehouse,
+    version: Version,
+    targets: Sequence[str],
+    out: Path | None = None,
+    options: Options | None = None,
 ) -> list[HandedOff]:
     """Export a version to each trainer; a refusal is told, and stops no other export.
 
@@ -53,21 +58,28 @@ def export_all(
     out
         Folder to write; with several targets each gets a folder of its own in it. By default `export_folder`.
     """
-    return [_exported(warehouse, version, target, _place(out, target, len(targets))) for target in targets]
+    folders = export_folders(warehouse, version, targets, out)
+    return [
+        _exported(warehouse, version, target, folder, options) for target, folder in zip(targets, folders, strict=True)
+    ]
 
 
-def _place(out: Path | None, target: str, targets: int) -> Path | None:
-    return out / target if out and targets > 1 else out
-
-
-def _exported(warehouse: Warehouse, version: Version, target: str, out: Path | None) -> HandedOff:
-    folder = out or export_folder(warehouse, version, target)
+def _exported(warehouse: Warehouse, version: Version, target: str, folder: Path, options: Options | None) -> HandedOff:
     files = warehouse.files(version.name, version.version)
     try:
-        report = export(files, target, folder, dataset=f"{version.name}@{version.version}")
+        report = export(files, target, folder, options, dataset=f"{version.name}@{version.version}")
     except ExportRefused as refusal:
         return HandedOff(target, folder, refused=refusal.message)
     return HandedOff(target, folder, report.rows)
+
+
+def export_folders(
+    warehouse: Warehouse, version: Version, targets: Sequence[str], out: Path | None = None
+) -> list[Path]:
+    """Return where each export lies: in ``out`` if given, each in a folder of its own where there are several."""
+    if out is None:
+        return [export_folder(warehouse, version, target) for target in targets]
+    return [out / target if len(targets) > 1 else out for target in targets]
 
 
 def export_folder(warehouse: Warehouse, version: Version, target: str) -> Path:

@@ -1,4 +1,4 @@
-"""Commands about published versions: show, diff, audit, rollback, export, verify-release."""
+"""Commands about published versions: show, diff, audit, rollback."""
 
 from __future__ import annotations
 
@@ -12,19 +12,12 @@ from flows.cli import options
 from flows.console import console, print_json, table
 from flows.summary import show_audit
 from schemas.contracts import contract
-from schemas.errors import ExportRefused, GateFailed, InputError
-from warehouse.exports import check, targets
+from schemas.errors import GateFailed
 from warehouse.gate import audit as audit_files
 from warehouse.house import Warehouse
-from warehouse.release.verify import verify_release as faults_of
 from warehouse.versions import Version
 
 __all__ = ["COMMANDS"]
-
-
-def _split(dataset: str) -> tuple[str, str]:
-    name, _, ref = dataset.partition("@")
-    return name, ref or "latest"
 
 
 @click.command()
@@ -37,7 +30,7 @@ def show(dataset: str | None, root: Path, *, machine: bool) -> None:
     if dataset is None:
         _list(warehouse, machine=machine)
     else:
-        _describe(warehouse, *_split(dataset), machine=machine)
+        _describe(warehouse, *options.name_and_ref(dataset), machine=machine)
 
 
 def _list(warehouse: Warehouse, *, machine: bool) -> None:
@@ -99,7 +92,7 @@ def diff(name: str, before: str, after: str, root: Path, *, machine: bool, limit
 def audit(dataset: str, root: Path, *, machine: bool) -> None:
     """Hold a published version against its contract again. Exits with 4 if a check fails."""
     warehouse = Warehouse.open(root, read_only=True)
-    version = warehouse.version(*_split(dataset))
+    version = warehouse.version(*options.name_and_ref(dataset))
     result = audit_files(warehouse.files(version.name, version.version), contract(version.contract))
     if machine:
         print_json(asdict(result))
@@ -120,64 +113,4 @@ def rollback(name: str, version: str, root: Path) -> None:
     console.print(f"{name}: latest is {moved.version} again")
 
 
-@click.command()
-@click.argument("dataset", required=False)
-@options.warehouse
-@options.as_json
-@click.option("--to", "target", help="Trainer to export to; without it the trainers are listed.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder to write, in place of exports/.")
-@click.option("--all", "everything", is_flag=True, help="Write every target that the rows allow.")
-@click.option("--check", "checking", is_flag=True, help="Hold an export written before against the target's contract.")
-def export(
-    dataset: str | None,
-    target: str | None,
-    root: Path,
-    out: Path | None,
-    *,
-    machine: bool,
-    everything: bool,
-    checking: bool,
-) -> None:
-    """Write a version as a trainer reads it, or say why the trainer would not read it as published."""
-    if dataset is None or not (target or everything):
-        listed = ((one.name, one.trainer, one.loader) for one in targets().values())
-        table("Targets", ("target", "trainer", "read by"), listed)
-        return
-    warehouse = Warehouse.open(root, read_only=True)
-    version = warehouse.version(*_split(dataset))
-    wanted = list(targets()) if everything else [str(target)]
-    if checking:
-        _check(out or hand_off.export_folder(warehouse, version, str(target)))
-        return
-    done = hand_off.export_all(warehouse, version, wanted, out)
-    if machine:
-        print_json([asdict(one) for one in done])
-    else:
-        table("Exports", ("target", "rows", "folder"), ((o.target, o.rows, o.refused or o.folder) for o in done))
-    if refused := [one for one in done if one.refused]:
-        raise ExportRefused(f"{len(refused)} of {len(done)} targets would not read the rows as published.")
-
-
-def _check(folder: Path) -> None:
-    if findings := check(folder):
-        raise ExportRefused("\n".join(map(str, findings)), hint="export again.")
-    console.print(f"{folder}: as its trainer reads it")
-
-
-@click.command("verify-release")
-@click.argument("folder", type=click.Path(path_type=Path, file_okay=False, exists=True))
-@options.as_json
-def verify_release(folder: Path, *, machine: bool) -> None:
-    """Check a release folder against its manifest; needs no warehouse. Exits with 3 if anything is off."""
-    faults = faults_of(folder)
-    if machine:
-        print_json([asdict(fault) for fault in faults])
-    elif faults:
-        table("Faults", ("kind", "file", "detail"), ((str(f.kind), f.path, f.detail) for f in faults))
-    else:
-        console.print(f"{folder}: whole, every file as published")
-    if faults:
-        raise InputError(f"{folder} differs from its manifest in {len(faults)} places.", hint="fetch it again.")
-
-
-COMMANDS = (show, diff, audit, rollback, export, verify_release)
+COMMANDS = (show, diff, audit, rollback)

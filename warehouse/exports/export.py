@@ -25,7 +25,7 @@ from warehouse.exports.lengths import too_long
 from warehouse.exports.registry import target as named
 from warehouse.exports.reward import write_reward
 from warehouse.exports.shape import Shape
-from warehouse.exports.target import Exported, ExportReport, Finding, Options, Target
+from warehouse.exports.target import Exported, ExportReport, Finding, Options
 from warehouse.release.order import Part, batches, ordered, survey
 from warehouse.release.shards import sha256
 
@@ -192,7 +192,7 @@ def _documents(staging: Path, rows: Sequence[Path], shape: Shape, report: Export
     texts = dict(target.documents(report))
     if target.rewards:
         write_reward(staging / "reward", rows)
-    texts["README.md"] = texts.get("README.md", "") + _readme(target, report)
+    texts["README.md"] = texts.get("README.md", "") + _readme(shape, report)
     texts["export.json"] = json.dumps(report.to_json() | {"loader": target.loader}, indent=1, ensure_ascii=False) + "\n"
     for name, text in texts.items():
         path = staging / name
@@ -200,12 +200,14 @@ def _documents(staging: Path, rows: Sequence[Path], shape: Shape, report: Export
         path.write_text(text, encoding="utf-8")
 
 
-def _readme(target: Target, report: ExportReport) -> str:
+def _readme(shape: Shape, report: ExportReport) -> str:
+    target = shape.target
     rows = "\n".join(
         f"| `{part.part.name}` | `{part.path}` | {part.part.rows} | {part.loader_rows} | {part.epoch_rows} |"
         for part in report.parts
     )
     usage = target.usage.replace("{data}", report.parts[0].path).replace("{reward}", "reward/sluice_reward.py")
+    usage = usage.replace("{seed}", str(shape.options.seed))
     order = "" if target.keeps_order else "**The trainer shuffles these rows; their order is not kept.**\n\n"
     return (
         f"# {report.dataset} for {target.trainer}\n\n{order}"

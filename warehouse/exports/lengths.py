@@ -20,7 +20,7 @@ __all__ = ["too_long"]
 
 
 def too_long(rows: pl.DataFrame, options: Options, findings: Findings) -> None:
-    """Find prompts of more than ``max_prompt_tokens`` tokens, chat template included.
+    """Find prompts of more than ``max_prompt_tokens`` tokens, less what the target spares, chat template included.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def too_long(rows: pl.DataFrame, options: Options, findings: Findings) -> None:
     if options.tokenizer is None or options.max_prompt_tokens is None:
         return
     tokenizer = _tokenizer(options.tokenizer)
-    limit = options.max_prompt_tokens
+    limit = options.max_prompt_tokens - findings.target.spare_tokens
     texts = [
         tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True) for prompt in rows["prompt"]
     ]

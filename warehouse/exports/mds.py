@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
@@ -99,16 +100,16 @@ def mds_rows(path: Path, schema: pa.Schema) -> Iterator[dict[str, Any]]:
     content = path.read_bytes()
     try:
         (count,) = np.frombuffer(content, _WORD, 1)
-        offsets = np.frombuffer(content, _WORD, count + 1, _WORD.itemsize)
+        offsets = np.frombuffer(content, _WORD, count + 1, _WORD.itemsize).tolist()
         config = json.loads(content[_WORD.itemsize * (count + 2) : offsets[0]])
         found = dict(zip(config["column_names"], config["column_encodings"], strict=True))
-        if offsets[-1] != len(content):
-            raise ValueError(f"{len(content)} of {offsets[-1]} bytes are there")
     except (KeyError, ValueError) as error:
-        raise ExportRefused(f"{path.name} is not a whole MDS shard: {error}.", hint="export again.") from None
+        raise ExportRefused(f"{path.name} is not an MDS shard: {error}.", hint="export again.") from None
+    if offsets[-1] != len(content):
+        raise ExportRefused(f"{path.name} has {len(content)} of {offsets[-1]} bytes.", hint="export again.")
     if found != encodings:
         raise ExportRefused(f"{path.name} has columns {found}, not {encodings}.", hint="export again.")
-    for begin, end in zip(offsets[:-1], offsets[1:], strict=True):
+    for begin, end in pairwise(offsets):
         yield _decoded(content[begin:end], encodings)
 
 

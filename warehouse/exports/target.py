@@ -54,6 +54,8 @@ class Options:
         The order of rows is the curriculum: targets whose trainer shuffles are refused.
     tokenizer, max_prompt_tokens
         Local folder of the tokenizer that will be trained with, and the trainer's limit: longer prompts are refused.
+    seed
+        Seed for the sampler of trainers that shuffle, named in how to start them.
     """
 
     phases: Sequence[str] = ()
@@ -62,6 +64,7 @@ class Options:
     in_order: bool = False
     tokenizer: Path | None = None
     max_prompt_tokens: int | None = None
+    seed: int = 0
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,9 @@ class Target:
         The trainer's loader drops the last, incomplete batch of an epoch.
     usage
         How to start the trainer in published order: Markdown, ``{data}`` stands for the path, ``{reward}`` for the
-        reward module's.
+        reward module's, ``{seed}`` for the sampler's seed.
+    spare_tokens
+        Tokens of the trainer's limit that a prompt may not take.
     rewards
         The reward module travels along.
     documents
@@ -219,5 +224,6 @@ class Target:
     reserved: frozenset[str] = frozenset()
     forbidden_paths: tuple[tuple[str, str], ...] = ()
     drops_last: bool = False
+    spare_tokens: int = 0
     rewards: bool = False
     documents: Callable[[ExportReport], Mapping[str, str]] = field(default=lambda _: {})

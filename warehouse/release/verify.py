@@ -18,6 +18,10 @@ from warehouse.release.shards import sha256
 __all__ = ["Fault", "FaultKind", "verify_release"]
 
 
+_HOSTS_OWN = frozenset({".gitattributes"})
+"""What the Hub keeps in each of its repositories."""
+
+
 class FaultKind(StrEnum):
     """What can be wrong with a file of a release."""
 
@@ -66,7 +70,7 @@ def verify_release(folder: Path) -> list[Fault]:
         raise InputError(f"{folder / MANIFEST} lacks what a manifest must hold: {error!r}.") from error
     faults += [
         Fault(FaultKind.EXTRA, path, "not named in the manifest")
-        for path in _present(folder) - named.keys() - {MANIFEST}
+        for path in _present(folder) - named.keys() - {MANIFEST} - _HOSTS_OWN
     ]
     return sorted(faults, key=lambda fault: (fault.path, fault.kind))
 

@@ -18,6 +18,8 @@ from warehouse.exports.traps import blank_messages, no_messages, unknown_roles, 
 __all__ = ["PREFERENCE", "RL", "SFT"]
 
 _PATHS = ((r"[,@]", "the path is split there into several data sets"),)
+_SPARE = 3
+"""A prompt of the limit less two tokens, or more, is filtered out."""
 _FILTERED = "the row is filtered out in silence"
 _PROMPT = (
     no_messages("input", _FILTERED),
@@ -68,6 +70,7 @@ SFT = Target(
     needs=("response",),
     forbidden_paths=_PATHS,
     drops_last=True,
+    spare_tokens=_SPARE,
     usage="""```
 deepspeed --module openrlhf.cli.train_sft \\
   --data.dataset {data} --data.input_key input --data.output_key output --data.apply_chat_template
@@ -95,6 +98,7 @@ PREFERENCE = Target(
     needs=("response", "rejected"),
     forbidden_paths=_PATHS,
     drops_last=True,
+    spare_tokens=_SPARE,
     usage="""```
 deepspeed --module openrlhf.cli.train_rm \\
   --data.dataset {data} --data.prompt_key input --data.chosen_key chosen --data.rejected_key rejected \\

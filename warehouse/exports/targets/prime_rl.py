@@ -35,6 +35,7 @@ SFT = Target(
     usage="""```toml
 [data]
 name = "{data}"
+seed = {seed}
 ```
 
 The reader shuffles by seed and epoch; it takes the folder, and every file in it for data.

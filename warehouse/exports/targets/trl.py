@@ -182,7 +182,7 @@ from datasets import load_dataset
 from trl import DPOConfig, DPOTrainer
 
 rows = load_dataset("parquet", data_files="{data}", split="train")
-trainer = DPOTrainer(model="path/to/model", processing_class=tokenizer, train_dataset=rows, args=DPOConfig())
+trainer = DPOTrainer(model="path/to/model", processing_class=tokenizer, train_dataset=rows, args=DPOConfig(seed={seed}))
 ```
 
 Chosen is a reference solution, rejected a known-wrong one.
@@ -215,7 +215,10 @@ UNPAIRED = Target(
 
 ```python
 from datasets import load_dataset
+from trl.experimental.kto import KTOConfig, KTOTrainer
+
 rows = load_dataset("parquet", data_files="{data}", split="train")
+trainer = KTOTrainer(model=..., processing_class=tokenizer, train_dataset=rows, args=KTOConfig(seed={seed}))
 ```
 """,
 )
@@ -245,7 +248,8 @@ from datasets import load_dataset
 from trl.experimental.prm import PRMConfig, PRMTrainer
 
 rows = load_dataset("parquet", data_files="{data}", split="train")
-trainer = PRMTrainer(model=..., processing_class=tokenizer, train_dataset=rows, args=PRMConfig(max_length=None))
+settings = PRMConfig(max_length=None, seed={seed})
+trainer = PRMTrainer(model=..., processing_class=tokenizer, train_dataset=rows, args=settings)
 ```
 
 `max_length` and `max_completion_length` cut steps and their labels in silence: leave them None.

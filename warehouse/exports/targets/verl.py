@@ -99,8 +99,8 @@ SFT = Target(
 torchrun -m verl.trainer.sft_trainer data.train_files={data} data.messages_key=messages data.truncation=error
 ```
 
-The sampler shuffles every epoch and drops the last incomplete batch. Every message is templated alone: with a
-template that rewrites earlier turns set `data.ignore_input_ids_mismatch=True`.
+The sampler shuffles every epoch by a seed of its own and drops the last incomplete batch. Every message is templated
+alone: with a template that rewrites earlier turns set `data.ignore_input_ids_mismatch=True`.
 """,
 )
 
