@@ -174,7 +174,8 @@ def register(new: Contract) -> Contract:
 def contracts() -> dict[str, Contract]:
     """Return all known contracts by name."""
     import schemas.lake
-    import schemas.records  # noqa: F401 - these register the house's own
+    import schemas.records
+    import schemas.texts  # noqa: F401 - these register the house's own
 
     return dict(_REGISTRY)
 

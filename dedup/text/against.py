@@ -14,7 +14,7 @@ from schemas.recipe.dedup import Dedup, PinnedDedup, PublishedTexts
 from warehouse.house import Warehouse
 from warehouse.stages import Services
 
-__all__ = ["index_of", "pinned"]
+__all__ = ["index_of", "pinned", "pinned_version"]
 
 _NEEDED = {"problem_id", "prompt"}
 
@@ -27,18 +27,32 @@ def pinned(config: Dedup, warehouse: Warehouse) -> PinnedDedup:
     UsageError
         If there is no such dataset or version, or it holds no prompts.
     """
-    return PinnedDedup(**config.model_dump(), published=tuple(_pinned(name, warehouse) for name in config.against))
+    published = tuple(_with_prompts(name, warehouse) for name in config.against)
+    return PinnedDedup(**config.model_dump(), published=published)
 
 
-def _pinned(name: str, warehouse: Warehouse) -> PublishedTexts:
+def pinned_version(name: str, warehouse: Warehouse) -> PublishedTexts:
+    """Return the version that ``NAME`` (the latest) or ``NAME@VERSION`` names, with its content hash.
+
+    Raises
+    ------
+    UsageError
+        If there is no such dataset or version.
+    """
     dataset, _, ref = name.partition("@")
     version = warehouse.version(dataset, ref or "latest")
+    return PublishedTexts(dataset=dataset, version=version.version, content_hash=version.content_hash)
+
+
+def _with_prompts(name: str, warehouse: Warehouse) -> PublishedTexts:
+    found = pinned_version(name, warehouse)
+    version = warehouse.version(found.dataset, found.version)
     if not _NEEDED.issubset(contract(version.contract).names):
         raise UsageError(
             f"{name} holds rows of contract {version.contract!r}, which have no prompts to compare with.",
             hint="name a version of a prompt set.",
         )
-    return PublishedTexts(dataset=dataset, version=version.version, content_hash=version.content_hash)
+    return found
 
 
 def index_of(config: PinnedDedup, services: Services) -> Published | None:

@@ -9,14 +9,19 @@ import polars as pl
 
 from schemas.recipe.dedup import Dedup
 
-__all__ = ["ranked_problems", "statements"]
+__all__ = ["ranked_problems", "said", "statements"]
+
+
+def said(column: str) -> pl.Expr:
+    """Return the text of a column of messages, but for the system's."""
+    message = pl.element().struct
+    contents = message.field("content").filter(message.field("role").ne_missing("system"))
+    return pl.col(column).list.eval(contents).list.join("\n\n")
 
 
 def statements() -> pl.Expr:
     """Return what `schemas.ids.statement` returns, as an expression over the column ``prompt``."""
-    message = pl.element().struct
-    said = message.field("content").filter(message.field("role").ne_missing("system"))
-    return pl.col("prompt").list.eval(said).list.join("\n\n").fill_null("")
+    return said("prompt").fill_null("")
 
 
 def ranked_problems(rows: pl.LazyFrame, config: Dedup) -> pl.LazyFrame:

@@ -1,0 +1,160 @@
+"""Tables of documents: Parquet, CSV or JSON lines, or a published version, as ids and texts."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import polars as pl
+
+from dedup.text.problems import said
+from schemas.errors import InputError, UsageError, nearest
+from schemas.recipe.sources import SourceFile
+from schemas.recipe.texts import TextTable
+from warehouse.house import Warehouse
+from warehouse.stages import Workspace
+
+__all__ = ["FORMATS", "documents_of", "files_at", "readable", "scan"]
+
+FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
+"""Suffixes of the files that are read."""
+
+
+def files_at(pattern: str) -> tuple[SourceFile, ...]:
+    """Return the files that a path, a folder or a glob pattern names, with digests of their bytes, in name order.
+
+    Raises
+    ------
+    InputError
+        If one of them cannot be read, or has no known format.
+    """
+    place = Path(pattern)
+    if place.is_file():
+        return (_named(place),)
+    if place.is_dir():
+        found = [file for file in place.rglob("*") if _known(file)]
+    else:
+        start = Path(place.anchor)
+        found = [file for file in start.glob(str(place.relative_to(start))) if file.is_file()]
+    return tuple(_named(file) for file in sorted(found))
+
+
+def _known(path: Path) -> bool:
+    return path.is_file() and path.suffix in FORMATS
+
+
+def _named(path: Path) -> SourceFile:
+    if not _known(path):
+        raise InputError(f"{path} has no known format.", hint=f"known are {', '.join(FORMATS)}.")
+    try:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:32]
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", hint="check its permissions.") from error
+    return SourceFile(name=str(path), digest=digest, location=path.absolute())
+
+
+@contextmanager
+def readable(table: TextTable) -> Iterator[None]:
+    """Turn what a broken file throws into an `InputError` that names the table."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
+        reason = str(error).strip().split("\n")[0] or type(error).__name__
+        raise InputError(
+            f"{_name(table)} cannot be read: {reason}",
+            hint=f"files are read by their suffix ({', '.join(FORMATS)}) as UTF-8; all must have the columns named.",
+        ) from error
+
+
+def _name(table: TextTable) -> str:
+    if table.dataset is not None:
+        return f"{table.dataset.dataset}@{table.dataset.version}"
+    return table.files[0].name if len(table.files) == 1 else f"{table.files[0].name} to {table.files[-1].name}"
+
+
+def scan(table: TextTable, workspace: Workspace, columns: list[str] | None = None) -> pl.LazyFrame:
+    """Return the rows of a table, in the order of its files.
+
+    Parameters
+    ----------
+    columns
+        Columns to read, which every file must have; None for all columns that any file has.
+    """
+    if table.dataset is not None:
+        house = Warehouse.open(workspace.root, read_only=True)
+        rows = house.scan(table.dataset.dataset, table.dataset.version)
+        return rows if columns is None else rows.select(columns)
+    parts = [_scanned(file.location) for file in table.files]
+    if columns is None:
+        return pl.concat(parts, how="diagonal_relaxed")
+    return pl.concat([part.select(columns) for part in parts], how="vertical_relaxed")
+
+
+def _scanned(path: Path) -> pl.LazyFrame:
+    if path.suffix == ".parquet":
+        return pl.scan_parquet(path, glob=False)
+    if path.suffix == ".csv":
+        return pl.scan_csv(path, glob=False, infer_schema=False)
+    return pl.scan_ndjson(path, infer_schema_length=None)
+
+
+def documents_of(table: TextTable, workspace: Workspace) -> pl.LazyFrame:
+    """Return ``id`` and ``text`` (null where a row has none) of a table's rows; rows of one id have one text.
+
+    Raises
+    ------
+    UsageError
+        If a column is not there, or holds no text.
+    InputError
+        If an id is missing, or names several texts.
+    """
+    wanted = list(dict.fromkeys([*table.text, *([table.id] if table.id else [])]))
+    for part in [scan(table, workspace)] if table.dataset else [_scanned(file.location) for file in table.files]:
+        _require(wanted, part.collect_schema(), _name(table))
+    rows = scan(table, workspace, wanted)
+    types = rows.collect_schema()
+    texts = [_text(name, types[name]) for name in table.text]
+    # an empty text is a text: only what is null in all columns has none
+    text = texts[0] if len(texts) == 1 else pl.concat_str(texts, separator="\n\n", ignore_nulls=True)
+    if table.id is None:
+        return rows.select(text=text).with_row_index("id").select("id", "text")
+    named = rows.select(id=pl.col(table.id), text=text)
+    _check_ids(named, table)
+    return named
+
+
+def _require(wanted: list[str], there: pl.Schema, table: str) -> None:
+    for name in wanted:
+        if name not in there:
+            close = nearest(name, there)
+            raise UsageError(
+                f"{table} has no column {name!r}; it has {', '.join(there)}.",
+                hint=f"did you mean {close!r}?" if close else "--text and --id name columns.",
+            )
+
+
+def _text(name: str, of: pl.DataType) -> pl.Expr:
+    if of == pl.String:
+        return pl.col(name)
+    inner = of.inner if isinstance(of, pl.List) else None
+    if isinstance(inner, pl.Struct) and {"role", "content"} <= {field.name for field in inner.fields}:
+        return said(name)
+    raise UsageError(
+        f"column {name!r} holds {of}, which is no text.",
+        hint="documents are text, or lists of messages with role and content.",
+    )
+
+
+def _check_ids(named: pl.LazyFrame, table: TextTable) -> None:
+    facts = named.group_by("id").agg(pl.col("text").n_unique().alias("texts"))
+    bad = facts.filter(pl.col("id").is_null() | (pl.col("texts") > 1)).head(1).collect(engine="streaming")
+    if bad.height:
+        found = bad["id"][0]
+        told = "no id" if found is None else f"several texts under the id {found!r}"
+        raise InputError(
+            f"{_name(table)} has rows with {told} in the column {table.id!r}.",
+            hint="an id names one document; leave --id out to number the rows.",
+        )
