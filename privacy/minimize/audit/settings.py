@@ -24,6 +24,9 @@ class Audit(Section):
     others in full."""
     trained: bool = True
     """False to attack by counting alone, which takes seconds."""
+    most_rows: Annotated[int, Field(ge=10)] = 100_000
+    """Records that are attacked and learned from; of a larger table a sample of this size, while the counts of the
+    SQL script are of all of it."""
     certain: tuple[Percent, ...] = (1, 2, 5, 10, 20, 50, 100)
     """Percentages of the records of which the attacker is most certain."""
     queries: Annotated[int, Field(ge=1)] = 1_000

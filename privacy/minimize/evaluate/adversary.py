@@ -6,7 +6,7 @@ empirical risk: a stronger attacker may exist.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,12 +104,13 @@ class Records:
             raise UsageError(f"an attack needs the same records known and true; received {known} and {personal} rows.")
 
 
-def reconstruct(  # noqa: PLR0913 - two samples, and four settings with defaults
+def reconstruct(  # noqa: PLR0913 - two samples, and five settings with defaults
     train: Records,
     test: Records,
     *,
     own: Mapping[str, Sequence[str]] | None = None,
     released: Sequence[str] | None = None,
+    untrained: Collection[str] = (),
     trained: bool = True,
     seed: int = 0,
 ) -> list[Outcome]:
@@ -128,6 +129,8 @@ def reconstruct(  # noqa: PLR0913 - two samples, and four settings with defaults
     released
         The known columns that are released, where background knowledge comes with them: the table attacker goes by
         these alone where few records share the background.
+    untrained
+        Known columns that training leaves out, because others determine them.
     trained
         False for the table attacker alone, which costs a few hundredths of a CPU-second.
     seed
@@ -154,7 +157,8 @@ def reconstruct(  # noqa: PLR0913 - two samples, and four settings with defaults
     """
     known, personal = _both("known", train.known, test.known), _both("personal", train.personal, test.personal)
     coded = {column.name: codes(column)[0] for column in known}
-    features = [_feature(column, coded[column.name]) for column in known] if trained else None
+    learned = [column for column in known if column.name not in untrained]
+    features = [_feature(column, coded[column.name]) for column in learned] if trained else None
     levels = [list(coded), *([released] if released is not None else [])]
     known_cells = [cells([coded[name] for name in level], len(personal)) for level in levels]
     outcomes = []
