@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, model_validator
+from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema, model_validator
 
 from schemas.recipe.base import Section
 
@@ -70,7 +70,7 @@ def _as_text(value: Any) -> Any:
     return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
 
 
-BorderText = Annotated[StrictStr, BeforeValidator(_as_text)]
+BorderText = Annotated[StrictStr, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number"]})]
 Category = StrictBool | StrictInt | StrictStr
 
 

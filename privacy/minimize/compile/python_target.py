@@ -55,7 +55,7 @@ def minimize(record: Record, spec: Record | None = None) -> Record:
     spec = _spec() if spec is None else spec
     _check_names(record, spec)
     buckets = {
-        name: _bucket(name, rule, record[name]) for name, rule in spec["columns"].items() if rule["kind"] != "drop"
+        name: bucket(name, rule, record[name]) for name, rule in spec["columns"].items() if rule["kind"] != "drop"
     }
     if spec["release"] == "cell":
         buckets = {"cell": _cell(spec["cells"], buckets)}
@@ -87,7 +87,8 @@ def _check_names(record: Record, spec: Record) -> None:
         raise Drift("; ".join(told))
 
 
-def _bucket(name: str, rule: Record, value: Any) -> str:
+def bucket(name: str, rule: Record, value: Any) -> str:
+    """Return the bucket of one value of column ``name`` under its rule."""
     if value is None:
         return rule["on_null"]
     value = _typed(name, rule["type"], value, rule.get("scale"))

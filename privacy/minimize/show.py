@@ -1,0 +1,113 @@
+"""A policy as a person wants to read it: what is stored, what is not, for which purpose, at which measured risk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from privacy.minimize.cells import Node
+from privacy.minimize.policy import Policy
+from privacy.minimize.rules import Drop, Interval
+
+__all__ = ["Sheet", "markdown", "sheets"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One table of a description."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def sheets(policy: Policy) -> tuple[Sheet, ...]:
+    """Return the tables that describe a policy; empty ones are left out."""
+    found = (
+        Sheet(f"Policy {policy.id}, version {policy.version}", ("", ""), tuple(_header(policy))),
+        Sheet("What is stored", ("column", "bucket", "stands for"), tuple(_stored(policy))),
+        Sheet("Cells", ("cell", "holds records with"), tuple(_cells(policy))),
+        Sheet("What is not stored", ("column", "why"), tuple(_not_stored(policy))),
+        Sheet("Stored as it comes", ("column", "type"), tuple(policy.passthrough.items())),
+        Sheet("How it was learned", ("", ""), tuple(_flat(policy.fit.model_dump(mode="json", exclude_none=True)))),
+        Sheet("Empirical risk (measured, no guarantee)", ("", ""), tuple(_flat(policy.risk))),
+    )
+    return tuple(sheet for sheet in found if sheet.rows)
+
+
+def markdown(policy: Policy) -> str:
+    """Return the description as Markdown."""
+    return "\n".join(line for sheet in sheets(policy) for line in _lines(sheet))
+
+
+def _lines(sheet: Sheet) -> Iterator[str]:
+    yield f"## {sheet.title}\n"
+    yield f"| {' | '.join(sheet.columns)} |"
+    yield f"|{'---|' * len(sheet.columns)}"
+    yield from (f"| {' | '.join(map(_escaped, row))} |" for row in sheet.rows)
+    yield ""
+
+
+def _escaped(text: str) -> str:
+    safe = text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;")
+    return " ".join(safe.splitlines())
+
+
+def _header(policy: Policy) -> Iterator[tuple[str, str]]:
+    release = {
+        "attribute": "a bucket per column",
+        "cell": "one cell per record, and no bucket",
+    }
+    yield "purpose", policy.purpose
+    yield "legal basis", policy.legal_basis or "not stated"
+    yield "targets", ", ".join(policy.targets) or "none"
+    yield "release", f"{policy.release}: {release[policy.release]}"
+    yield "created", str(policy.created)
+    yield "expires", str(policy.expires or "never")
+    yield "parent", policy.parent or "none, this is the first version"
+    yield "sha256", policy.digest
+
+
+def _stored(policy: Policy) -> Iterator[tuple[str, str, str]]:
+    for name, rule in policy.kept.items():
+        unit = f"{name} ({rule.type})"
+        for number, (bucket, label) in enumerate(rule.labels.items()):
+            yield (unit if number == 0 else ""), bucket, label
+
+
+def _cells(policy: Policy) -> Iterator[tuple[str, str]]:
+    if policy.cells is not None:
+        for leaf, way in policy.cells.paths():
+            yield leaf, "; ".join(_condition(policy, node, left=left) for node, left in way)
+
+
+def _condition(policy: Policy, node: Node, *, left: bool) -> str:
+    """Tell a question's answer in the column's own units; an interval's neighbours are told as one span."""
+    rule = policy.kept[node.column]
+    chosen = [bucket for bucket in rule.bucket_ids if (bucket in node.buckets) is left]
+    labels = rule.labels
+    if isinstance(rule, Interval):
+        return f"{node.column} in {' or '.join(labels[bucket] for bucket in chosen)}"
+    return f"{node.column} in {' or '.join(f'[{labels[bucket]}]' for bucket in chosen)}"
+
+
+def _not_stored(policy: Policy) -> Iterator[tuple[str, str]]:
+    for name, rule in policy.columns.items():
+        if isinstance(rule, Drop):
+            yield name, "not needed for the purpose"
+    if policy.client is not None and policy.client not in policy.passthrough:
+        yield policy.client, "says whose row it is"
+
+
+def _flat(figures: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in figures.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        elif isinstance(value, float):
+            yield name, f"{value:.4g}"
+        elif isinstance(value, list | tuple):
+            yield name, ", ".join(map(str, value))
+        else:
+            yield name, str(value)
