@@ -21,7 +21,7 @@ from warehouse.exports import export, readiness
 from warehouse.exports.target import Options
 from warehouse.fingerprint import parts
 from warehouse.house import Warehouse
-from warehouse.release.info import Change, ReleaseInfo
+from warehouse.release.info import Change, ReleaseInfo, StageOfRun
 from warehouse.release.write import Release, write_release
 from warehouse.versions import Version
 
@@ -135,6 +135,8 @@ def _info(warehouse: Warehouse, version: Version) -> ReleaseInfo:
         code_version=run["code_version"],
         recipe=json.loads(run["recipe"]),
         seeds=dict(_seeds(json.loads(run["recipe"]))),
+        started_at=run["started_at"],
+        stages=list(_stages(warehouse, run)),
         parents=json.loads(run["inputs"]),
         history=[Change(v.version, v.published_at, v.notes) for v in reversed(warehouse.versions(version.name))],
         reports={"decontamination": _decontamination(warehouse, version.run_id)},
@@ -143,6 +145,15 @@ def _info(warehouse: Warehouse, version: Version) -> ReleaseInfo:
         targets=_targets(warehouse, version, recipe.publish.exports),
         publish=recipe.publish,
     )
+
+
+def _stages(warehouse: Warehouse, run: Mapping[str, Any]) -> Iterator[StageOfRun]:
+    """Yield the stages that a run went through, in order, with what each read and made."""
+    edges = warehouse.book("lineage").filter(run_id=run["run_id"], output_kind="table").collect()
+    for counts in json.loads(run["counts"]):
+        own = edges.filter(stage=counts["stage"]).sort("output", "input")
+        if own.height:
+            yield StageOfRun(counts["stage"], own["output"][0], tuple(own["input"].unique().sort()), counts["kept"])
 
 
 def _targets(warehouse: Warehouse, version: Version, names: Sequence[str]) -> list[dict[str, Any]]:

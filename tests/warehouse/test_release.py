@@ -125,7 +125,7 @@ def test_croissant_is_valid_and_reads_back(release: Release):
 def test_nothing_in_a_release_is_absolute(release: Release):
     """No document names the place where the release was written."""
     texts = [path.read_text() for path in release.folder.glob("*.*")]
-    assert 5 == len(texts)
+    assert 6 == len(texts)
     assert not any(str(release.folder.parent) in text for text in texts)
 
 

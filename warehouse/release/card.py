@@ -75,7 +75,8 @@ def card(matter: Mapping[str, Any], info: ReleaseInfo, facts: Sequence[tuple[str
         "Rows lie in training order; read them unshuffled where the order is the curriculum.\n\n"
         f"| | |\n|---|---|\n{table}\n\n"
         "`manifest.json` holds the digest of every file (`sluice verify-release` checks them), `contract.odcs.yaml`\n"
-        "the data contract, `croissant.json` the Croissant metadata, `CHANGELOG.md` what changed in each version.\n"
+        "the data contract, `croissant.json` the Croissant metadata, `lineage.ndjson` the OpenLineage events of its\n"
+        "run, `CHANGELOG.md` what changed in each version.\n"
     )
 
 

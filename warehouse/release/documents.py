@@ -1,4 +1,4 @@
-"""The documents beside the data of a release: card, Croissant, data contract, changelog."""
+"""The documents beside the data of a release: card, Croissant, data contract, lineage, changelog."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from warehouse.release.card import card, front_matter
 from warehouse.release.croissant import croissant
 from warehouse.release.info import ReleaseInfo
 from warehouse.release.licences import LicenceRollUp
+from warehouse.release.openlineage import openlineage
 from warehouse.release.order import Part
 from warehouse.release.shards import Shard
 
@@ -45,11 +46,13 @@ def documents(
         location="data/*/*/*.parquet",
     )
     described = croissant(of, shards, licences, info)
+    every = [shard for files in shards.values() for shard in files]
     return {
         "README.md": card(matter, info, _facts(of, shards, licences, info)),
         "croissant.json": json.dumps(described, indent=2, ensure_ascii=False) + "\n",
         "contract.odcs.yaml": yaml.safe_dump(promised, sort_keys=False, allow_unicode=True),
         "CHANGELOG.md": _changelog(info),
+        "lineage.ndjson": openlineage(of, every, licences, info),
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from schemas.recipe.publish import Publish
 
-__all__ = ["Change", "ReleaseInfo"]
+__all__ = ["Change", "ReleaseInfo", "StageOfRun"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,26 @@ class Change:
     notes: str
 
 
+@dataclass(frozen=True, slots=True)
+class StageOfRun:
+    """One stage of the run that made the rows.
+
+    Parameters
+    ----------
+    output
+        What it made, as ``TABLE@DIGEST``.
+    inputs
+        What it read, each as ``TABLE@DIGEST`` or ``FILE@DIGEST``.
+    rows
+        Rows it kept.
+    """
+
+    name: str
+    output: str
+    inputs: tuple[str, ...]
+    rows: int
+
+
 @dataclass(frozen=True)
 class ReleaseInfo:
     """What a release says of itself besides its rows.
@@ -39,6 +59,8 @@ class ReleaseInfo:
         When the version was published; the release takes no time from the clock.
     run_id, code_version, recipe, seeds
         How the rows were made. The recipe must be free of secrets.
+    started_at, stages
+        When the run began, and the stages it went through; for the lineage events.
     parents
         What they were made from: inputs and earlier versions, each with its digest or snapshot.
     history
@@ -59,6 +81,8 @@ class ReleaseInfo:
     code_version: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     seeds: Mapping[str, int] = field(default_factory=dict)
+    started_at: datetime | None = None
+    stages: Sequence[StageOfRun] = ()
     parents: Sequence[Mapping[str, Any]] = ()
     history: Sequence[Change] = ()
     reports: Mapping[str, Any] = field(default_factory=dict)

@@ -4,7 +4,7 @@
 
     releases/NAME/VERSION/
         data/CONFIG/SPLIT/00000-of-00064.parquet    rows and nothing else
-        manifest.json  README.md  croissant.json  contract.odcs.yaml  CHANGELOG.md
+        manifest.json  README.md  croissant.json  contract.odcs.yaml  lineage.ndjson  CHANGELOG.md
 
 Equal rows, information and library versions give equal bytes.
 """
