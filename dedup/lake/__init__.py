@@ -1,0 +1,1 @@
+"""Containment of tables in a lake: what is inside what, proved on fingerprints of rows."""

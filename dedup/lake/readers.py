@@ -1,0 +1,171 @@
+"""Files as frames of leaf columns: Parquet, CSV and JSON lines, whole when small and in pieces when large."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+
+from dedup.lake import delimited
+from dedup.lake.delimited import Dialect
+from dedup.lake.faults import NotATable
+from dedup.lake.storage import Changed, File, Storage
+from dedup.lake.tables import Column, Print
+from dedup.lake.values import family, type_name
+
+__all__ = [
+    "BLOCK",
+    "columns_of",
+    "content_frame",
+    "leaf_expressions",
+    "leaf_frame",
+    "merged_schema",
+    "naming_faults",
+    "pieces",
+]
+
+BLOCK = 1 << 23
+"""Bytes of text that are parsed together."""
+_ROWS = 1 << 18
+
+
+@contextmanager
+def naming_faults() -> Iterator[None]:
+    """Turn whatever a reader says of a bad file into a `NotATable`."""
+    try:
+        yield
+    except Changed as error:
+        raise NotATable("changed_while_read", f"{error}; run again when nobody writes to it") from error
+    except OSError as error:
+        raise NotATable("unreadable", error.strerror or str(error)) from error
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, ValueError) as error:
+        said = str(error).split("\n")[0]
+        reason = "duplicate_columns" if "duplicate" in said.lower() else "malformed"
+        raise NotATable(reason, said or type(error).__name__) from error
+
+
+def leaf_expressions(schema: pl.Schema) -> dict[str, tuple[pl.Expr, pl.DataType]]:
+    """Return an expression and the type of each leaf column, by dotted path.
+
+    Raises
+    ------
+    NotATable
+        ``zero_columns`` or ``duplicate_columns``.
+    """
+    found: list[tuple[str, pl.Expr, pl.DataType]] = []
+    for name, of in schema.items():
+        found += _leaves(name, pl.col(name), of)
+    named = {path: (expression, of) for path, expression, of in found}
+    if not named:
+        raise NotATable("zero_columns", "it has no column")
+    if len(named) < len(found):
+        twice = next(path for path in named if sum(path == other for other, _, _ in found) > 1)
+        raise NotATable("duplicate_columns", f"{twice!r} names more than one column")
+    return named
+
+
+def _leaves(path: str, expression: pl.Expr, of: pl.DataType) -> Iterator[tuple[str, pl.Expr, pl.DataType]]:
+    if not isinstance(of, pl.Struct):
+        yield path, expression, of
+        return
+    for field in of.fields:
+        yield from _leaves(f"{path}.{field.name}", expression.struct.field(field.name), field.dtype)
+
+
+def leaf_frame(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with each struct replaced by its leaves; raises like `leaf_expressions`."""
+    leaves = leaf_expressions(frame.schema)
+    if list(leaves) == frame.columns:
+        return frame
+    return frame.select(expression.alias(path) for path, (expression, _) in leaves.items())
+
+
+@lru_cache(maxsize=4096)
+def _columns(items: tuple[tuple[str, pl.DataType], ...]) -> tuple[Column, ...]:
+    return tuple(
+        Column(path, type_name(of), family(of)) for path, (_, of) in leaf_expressions(pl.Schema(items)).items()
+    )
+
+
+def columns_of(schema: pl.Schema) -> tuple[Column, ...]:
+    """Return the leaf columns of a schema; raises like `leaf_expressions`."""
+    return _columns(tuple(schema.items()))
+
+
+def content_frame(of: str, content: bytes) -> pl.DataFrame:
+    """Read a whole Parquet or JSON lines file; see `delimited` for CSV."""
+    if of == "parquet":
+        return pl.read_parquet(io.BytesIO(content))
+    return _json(delimited.unicode(content)[0])
+
+
+def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.LazyFrame]:
+    """Yield a file's rows in order as frames of its columns, without holding the file in memory.
+
+    Raises
+    ------
+    NotATable
+        If it cannot be read.
+    """
+    with naming_faults():
+        if of == "parquet":
+            with storage.local(file) as path:
+                yield pl.scan_parquet(path)
+            return
+        dialect = dict(found.dialect)
+        with storage.open(file) as handle:
+            if of == "jsonl" and "schema" not in dialect:
+                yield _json(delimited.unicode(handle.read())[0]).lazy()
+                return
+            texts = delimited.blocks(handle, dialect.get("encoding", "utf-8"), BLOCK, quoted=of == "csv")
+            if of == "jsonl":
+                schema = _schema(dialect["schema"])
+                yield from (_json(text, schema).lazy() for text in texts if text.strip())
+            else:
+                yield from _delimited(texts, Dialect(names=tuple(column.name for column in found.columns), **dialect))
+
+
+def _delimited(texts: Iterator[bytes], dialect: Dialect) -> Iterator[pl.LazyFrame]:
+    line = 1
+    for number, text in enumerate(texts):
+        body = text.removeprefix(b"\xef\xbb\xbf") if not number else text
+        if dialect.header and not number:
+            body = body[len(delimited.first_record(body)) :]
+            line += 1
+        frame, rows, faults = delimited.parse_together([body], dialect, line)
+        if faults:
+            raise faults[0]
+        line += rows[0]
+        yield frame.lazy()
+
+
+def batches(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    """Yield the rows of a lazy frame in order, a few hundred thousand at a time."""
+    yield from frame.collect_batches(chunk_size=_ROWS, maintain_order=True, engine="streaming")
+
+
+def merged_schema(schemas: list[pl.Schema]) -> pl.Schema:
+    """Return the schema that holds the values of all ``schemas``."""
+    return pl.concat([pl.DataFrame(schema=schema) for schema in schemas], how="diagonal_relaxed").schema
+
+
+def schema_text(schema: pl.Schema) -> str:
+    """Write a schema as text; `_schema` reads it."""
+    target = io.BytesIO()
+    pl.DataFrame(schema=schema).write_ipc(target)
+    return base64.b64encode(target.getvalue()).decode()
+
+
+def _schema(text: str) -> pl.Schema:
+    return pl.read_ipc_schema(io.BytesIO(base64.b64decode(text)))  # type: ignore[return-value]
+
+
+def _json(text: bytes, schema: Any = None) -> pl.DataFrame:
+    if schema is not None:
+        return pl.read_ndjson(io.BytesIO(text), schema=schema)
+    return pl.read_ndjson(io.BytesIO(text), infer_schema_length=None)

@@ -1,0 +1,253 @@
+"""When two values are the same: families of types, and the encoding of a cell that equality is judged on.
+
+Under every policy null equals null, NaN equals NaN and -0.0 equals 0.0. *Strict* compares columns of one type,
+*lossless* columns of one family by exact value, and *text* the canonical spelling of each value, which spells equal
+numbers alike whatever their type. Two values of one type are equal under one policy if and only if they are under
+all, so that what an edge needs follows from the types of its columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import polars as pl
+
+from dedup.text.hashing import combine, mix
+from dedup.text.ragged import places
+from schemas.ids import digest
+
+__all__ = ["LANES", "ENCODING", "cell", "column_key", "family", "leaves", "salt"]
+
+LANES = (1, 2)
+"""Seeds of the two 64-bit hashes that make up a fingerprint."""
+
+_LARGEST = float(2**63)
+_NOT_WHOLE = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
+_NOT_FLOAT = (0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
+_PROBE = pl.DataFrame(
+    {"whole": [0, 1, -(2**40), None], "real": [0.5, -0.0, float("nan"), None], "text": ["", "a", "é" * 40, None]}
+)
+Numbers = tuple[pl.Expr | None, pl.Expr | None, pl.Expr | None]
+
+
+def _encoding() -> str:
+    probe = [column.hash(seed).to_list() for column in _PROBE for seed in LANES]
+    return digest(["1", pl.__version__, probe])
+
+
+ENCODING = _encoding()
+"""Names the cell hash: what is persisted under one name is never compared with what another hash made of it.
+
+The hash is polars', which is free to change with its version and with the machine; so the name holds the version and
+what the hash says of a few values.
+"""
+
+
+def family(of: pl.DataType) -> str:
+    """Return the family of a type: types whose values can be compared without loss.
+
+    Examples
+    --------
+    >>> family(pl.Int8()), family(pl.Decimal(10, 2)), family(pl.List(pl.Float32))
+    ('number', 'number', 'list of number')
+    """
+    if of.is_numeric():
+        return "number"
+    if isinstance(of, (pl.String, pl.Categorical, pl.Enum)):
+        return "text"
+    if isinstance(of, pl.Datetime):
+        return "instant" if of.time_zone else "datetime"
+    if isinstance(of, (pl.List, pl.Array)):
+        return f"list of {family(of.inner)}"
+    if isinstance(of, pl.Struct):
+        return "{" + ", ".join(f"{field.name}: {family(field.dtype)}" for field in _fields(of)) + "}"
+    return type(of).__name__.lower()
+
+
+def type_name(of: pl.DataType) -> str:
+    """Return the name of a type; how text is stored (plain, dictionary, enumeration) is not part of it."""
+    return "String" if family(of) == "text" else str(of)
+
+
+def column_key(name: str, type_name: str, family: str, policy: str) -> str:
+    """Return what must be equal for two columns to be compared under ``policy``."""
+    told = {"strict": type_name, "lossless": family, "text": ""}[policy]
+    return f"{name}\x00{told}"
+
+
+def leaves(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the frame with every struct replaced by its fields, named by their dotted path.
+
+    Examples
+    --------
+    >>> leaves(pl.DataFrame({"a": [{"b": 1, "c": {"d": 2}}]})).columns
+    ['a.b', 'a.c.d']
+    """
+    while nested := [name for name, of in frame.schema.items() if isinstance(of, pl.Struct)]:
+        expressions = []
+        for name in frame.columns:
+            if name not in nested:
+                expressions.append(pl.col(name))
+                continue
+            fields = [field.name for field in frame.schema[name].fields]
+            expressions += [pl.col(name).struct.field(field).alias(f"{name}.{field}") for field in fields]
+        frame = frame.select(expressions)
+    return frame
+
+
+def salt(column: str, lane: int) -> int:
+    """Return the odd factor that tells a column's cells from another's in the sum over a row."""
+    return int(digest([column, lane])[:16], 16) | 1
+
+
+def cell(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:
+    """Return the 64-bit hash of each value of a column, as ``policy`` encodes it; null has a hash of its own.
+
+    Parameters
+    ----------
+    lane
+        0 or 1: which half of the 128 bits.
+    """
+    seed = LANES[lane]
+    if isinstance(of, (pl.List, pl.Array)):
+        return column.map_batches(partial(_lists, policy=policy, lane=lane), return_dtype=pl.UInt64)
+    if isinstance(of, pl.Struct):
+        return column.map_batches(partial(_structs, policy=policy, lane=lane), return_dtype=pl.UInt64)
+    if of.is_numeric():
+        return _number(column, of, policy, lane)
+    if policy == "text":
+        return _SPELLED.get(family(of), _plain)(column, of).hash(seed)
+    if isinstance(of, (pl.Datetime, pl.Duration)):
+        seconds, rest = _split(column, of)
+        return seconds.hash(seed) + rest.hash(seed) * pl.lit(_NOT_WHOLE[lane], pl.UInt64)
+    if isinstance(of, (pl.Date, pl.Time)):
+        return column.to_physical().cast(pl.Int64).hash(seed)
+    return _plain(column, of).hash(seed)
+
+
+def _number(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:
+    whole, real, other = _numbers(column, of)
+    if policy == "text":
+        spelled = [part.cast(pl.String) for part in (whole, real, other) if part is not None]
+        return pl.coalesce(spelled).hash(LANES[lane])
+    hashed = whole.hash(LANES[lane])
+    for part, mark in ((real, _NOT_WHOLE[lane]), (other, _NOT_FLOAT[lane])):
+        if part is not None:
+            hashed = pl.when(part.is_null()).then(hashed).otherwise(part.hash(LANES[lane]) + pl.lit(mark, pl.UInt64))
+    return hashed
+
+
+def _numbers(column: pl.Expr, of: pl.DataType) -> Numbers:
+    """Return the column as 64-bit integers, else as floats, else as decimal text: each value is in exactly one."""
+    if isinstance(of, pl.Decimal):
+        return _decimals(column, of.scale)
+    if of.is_float():
+        wide = column.cast(pl.Float64)
+        whole = (wide.floor() == wide) & (wide >= -_LARGEST) & (wide < _LARGEST)
+        return pl.when(whole).then(wide).cast(pl.Int64, strict=False), pl.when(~whole).then(wide), None
+    if isinstance(of, (pl.UInt64, pl.Int128, pl.UInt128)):
+        return _wide_integers(column, column)
+    return column.cast(pl.Int64), None, None
+
+
+def _wide_integers(column: pl.Expr, rest: pl.Expr) -> Numbers:
+    whole = column.cast(pl.Int64, strict=False)
+    near = rest.cast(pl.Float64)
+    exact = near.cast(pl.Int128, strict=False) == rest.cast(pl.Int128, strict=False)
+    real = pl.when(whole.is_null() & exact).then(near)
+    return whole, real, pl.when(whole.is_null() & ~exact.fill_null(value=False)).then(rest.cast(pl.String))
+
+
+def _decimals(column: pl.Expr, scale: int) -> Numbers:
+    """Split m / 10^s: it is a float if 5^s divides m and 53 bits hold the quotient, for then it is (m / 5^s) / 2^s."""
+    units = column.to_physical().cast(pl.Int128)
+    ten, five = pl.lit(10**scale, pl.Int128), pl.lit(5**scale, pl.Int128)
+    integral = units % ten == 0
+    whole = pl.when(integral).then(units // ten).cast(pl.Int64, strict=False)
+    quotient = units // five
+    near = quotient.cast(pl.Float64)
+    exact = (units % five == 0) & (near.cast(pl.Int128, strict=False) == quotient)
+    real = pl.when(whole.is_null() & exact).then(near / 2.0**scale)
+    text = column.cast(pl.String)
+    shortest = pl.when(text.str.contains(".", literal=True)).then(
+        text.str.strip_chars_end("0").str.strip_chars_end(".")
+    )
+    return whole, real, pl.when(whole.is_null() & ~exact).then(shortest.otherwise(text))
+
+
+def _split(column: pl.Expr, of: pl.Datetime | pl.Duration) -> tuple[pl.Expr, pl.Expr]:
+    """Return whole seconds and the nanoseconds that follow."""
+    per_second = {"ms": 10**3, "us": 10**6, "ns": 10**9}[of.time_unit]
+    ticks = column.to_physical()
+    return ticks // per_second, ticks % per_second * (10**9 // per_second)
+
+
+def _plain(column: pl.Expr, of: pl.DataType) -> pl.Expr:
+    return column.cast(pl.String) if family(of) == "text" and not isinstance(of, pl.String) else column
+
+
+def _instant(column: pl.Expr, of: pl.Datetime) -> pl.Expr:
+    moment = column.dt.convert_time_zone("UTC").dt.replace_time_zone(None) if of.time_zone else column
+    spelled = pl.concat_str(moment.dt.strftime("%Y-%m-%dT%H:%M:%S"), _fraction(_split(column, of)[1]))
+    return pl.concat_str(spelled, pl.lit("Z")) if of.time_zone else spelled
+
+
+def _duration(column: pl.Expr, of: pl.Duration) -> pl.Expr:
+    seconds, rest = _split(column, of)
+    return pl.concat_str(seconds.cast(pl.String), _fraction(rest), pl.lit("s"))
+
+
+def _time(column: pl.Expr, _: pl.DataType) -> pl.Expr:
+    ticks = column.to_physical()
+    return pl.concat_str(column.dt.strftime("%H:%M:%S"), _fraction(ticks % 10**9))
+
+
+def _fraction(nanoseconds: pl.Expr) -> pl.Expr:
+    digits = nanoseconds.cast(pl.String).str.zfill(9).str.strip_chars_end("0")
+    return pl.when(nanoseconds != 0).then(pl.concat_str(pl.lit("."), digits)).otherwise(pl.lit(""))
+
+
+_SPELLED: dict[str, Callable[[pl.Expr, pl.DataType], pl.Expr]] = {
+    "boolean": lambda column, _: column.cast(pl.String),
+    "date": lambda column, _: column.dt.strftime("%Y-%m-%d"),
+    "datetime": _instant,
+    "instant": _instant,
+    "duration": _duration,
+    "time": _time,
+    "null": lambda column, _: column.cast(pl.String),
+}
+
+
+def _lists(column: pl.Series, policy: str, lane: int) -> pl.Series:
+    """Hash lists by their elements in order and their length; null, the empty list and a list of null differ."""
+    column = column.arr.to_list() if isinstance(column.dtype, pl.Array) else column
+    lengths = column.list.len().fill_null(0).to_numpy().astype(np.int64)
+    inner = column.drop_nulls().list.explode(empty_as_null=False) if len(column) else column.list.explode()
+    hashed = _hashed(inner, policy, lane)
+    ends = np.cumsum(lengths)
+    totals = np.concatenate(([0], np.cumsum(combine(hashed, places(lengths)), dtype=np.uint64))).astype(np.uint64)
+    sums = totals[ends] - totals[ends - lengths] + mix(lengths.astype(np.uint64) + np.uint64(1))
+    return _with_nulls(column, sums, lane)
+
+
+def _structs(column: pl.Series, policy: str, lane: int) -> pl.Series:
+    sums = np.zeros(len(column), np.uint64)
+    for field in _fields(column.dtype):
+        values = column.struct.field(field.name)
+        sums += mix(_hashed(values, policy, lane) * np.uint64(salt(field.name, lane)))
+    return _with_nulls(column, sums, lane)
+
+
+def _hashed(values: pl.Series, policy: str, lane: int) -> np.ndarray:
+    return values.to_frame("v").select(cell(pl.col("v"), values.dtype, policy, lane)).to_series().to_numpy()
+
+
+def _with_nulls(column: pl.Series, sums: np.ndarray, lane: int) -> pl.Series:
+    empty = pl.Series([None], dtype=pl.Int64).hash(LANES[lane])[0]
+    return pl.Series(column.name, np.where(column.is_null().to_numpy(), np.uint64(empty), sums))
+
+
+def _fields(of: pl.Struct) -> list[pl.Field]:
+    return sorted(of.fields, key=lambda field: field.name)
