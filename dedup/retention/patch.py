@@ -13,7 +13,7 @@ import zstandard
 
 from schemas.errors import InputError
 
-__all__ = ["applied", "difference", "unpacked"]
+__all__ = ["applied", "dictionary", "difference", "unpacked"]
 
 WHOLE = 32 << 20
 """Files up to this many bytes together are one block against the whole first file; memory grows no further."""
@@ -43,7 +43,7 @@ def difference(base: Path, target: Path) -> Iterator[bytes]:
 def _block(old: memoryview, low: int, high: int, content: bytes) -> bytes:
     window = min(max(high - low + len(content), 1 << 10).bit_length(), zstandard.WINDOWLOG_MAX)
     settings = zstandard.ZstdCompressionParameters.from_level(_LEVEL, window_log=window, write_content_size=False)
-    compressor = zstandard.ZstdCompressor(compression_params=settings, dict_data=_prefix(old[low:high]))
+    compressor = zstandard.ZstdCompressor(compression_params=settings, dict_data=dictionary(old[low:high]))
     return _HEAD.pack(low, high, len(content)) + compressor.compress(content)
 
 
@@ -59,7 +59,7 @@ def applied(base: Path, patch: Iterable[bytes], out: BinaryIO) -> None:
         for block in patch:
             try:
                 low, high, length = _HEAD.unpack_from(block)
-                content = unpacked(block[_HEAD.size :], length, _prefix(old[low:high]))
+                content = unpacked(block[_HEAD.size :], length, dictionary(old[low:high]))
             except (zstandard.ZstdError, struct.error) as error:
                 raise InputError(
                     f"a patch does not fit {base.name}: {error}.",
@@ -84,7 +84,8 @@ def unpacked(packed: bytes, length: int, prefix: zstandard.ZstdCompressionDict |
     return content
 
 
-def _prefix(content: memoryview) -> zstandard.ZstdCompressionDict | None:
+def dictionary(content: memoryview | bytes) -> zstandard.ZstdCompressionDict | None:
+    """Return content as what zstd may refer to; None if there is nothing."""
     held = bytes(content)
     return zstandard.ZstdCompressionDict(held, dict_type=zstandard.DICT_TYPE_RAWCONTENT) if held else None
 

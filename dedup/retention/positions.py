@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect_left
+from dataclasses import dataclass
 
 import numpy as np
 import zstandard
@@ -11,14 +12,36 @@ import zstandard
 from dedup.retention.patch import unpacked
 from schemas.errors import InputError
 
-__all__ = ["decoded", "encoded", "positions"]
+__all__ = ["Index", "decoded", "encoded", "positions"]
 
 _HEAD = struct.Struct("<QB")
 _WIDTHS = (np.int8, np.int16, np.int32, np.int64)
 _LEVEL = 12
 
 
-def positions(child: np.ndarray, parent: np.ndarray) -> np.ndarray:
+@dataclass(frozen=True)
+class Index:
+    """Rows of a table by fingerprint.
+
+    Parameters
+    ----------
+    order
+        Row numbers in order of their fingerprints, equal ones rising.
+    ranked
+        The fingerprints in that order.
+    """
+
+    order: np.ndarray
+    ranked: np.ndarray
+
+    @classmethod
+    def of(cls, prints: np.ndarray) -> Index:
+        """Return the index of rows with these 64-bit fingerprints."""
+        order = np.argsort(prints, kind="stable")
+        return cls(order, prints[order])
+
+
+def positions(child: np.ndarray, parent: Index) -> np.ndarray:
     """Return for each row of the child the number of a row of the parent that is equal to it.
 
     Of several equal rows the next after the row before is taken, so that what was cut out of the parent in order
@@ -26,8 +49,8 @@ def positions(child: np.ndarray, parent: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    child, parent
-        64-bit fingerprints of the rows in order. A collision can only make the rebuilt table differ, which the check
+    child
+        64-bit fingerprints of its rows in order. A collision can only make the rebuilt table differ, which the check
         of every recipe finds.
 
     Returns
@@ -42,22 +65,20 @@ def positions(child: np.ndarray, parent: np.ndarray) -> np.ndarray:
 
     Examples
     --------
-    >>> positions(np.array([7, 9, 7], dtype=np.uint64), np.array([9, 7, 8, 9, 7], dtype=np.uint64)).tolist()
+    >>> parent = Index.of(np.array([9, 7, 8, 9, 7], dtype=np.uint64))
+    >>> positions(np.array([7, 9, 7], dtype=np.uint64), parent).tolist()
     [1, 3, 4]
     """
-    order = np.argsort(parent, kind="stable")
-    ranked = parent[order]
-    first = np.searchsorted(ranked, child, "left")
-    last = np.searchsorted(ranked, child, "right")
+    first = np.searchsorted(parent.ranked, child, "left")
+    last = np.searchsorted(parent.ranked, child, "right")
     if missing := int((first == last).sum()):
         raise InputError(
             f"{missing:,} of {len(child):,} rows are not in the parent.",
             hint="a table changed while it was read: scan the lake again.",
         )
-    found = order[first] if len(child) else np.empty(0, dtype=np.int64)
     if (last - first > 1).any():
-        found = _in_order(order, first.tolist(), last.tolist())
-    return found
+        return _in_order(parent.order, first.tolist(), last.tolist())
+    return parent.order[first] if len(child) else np.zeros(0, np.int64)
 
 
 def _in_order(order: np.ndarray, first: list[int], last: list[int]) -> np.ndarray:

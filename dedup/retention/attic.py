@@ -1,0 +1,144 @@
+"""The folder ``.sluice`` of a lake, which moves with it: recipes of its deleted tables, the journal, and the trash."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from dedup.retention.files import inside, remove
+from dedup.retention.journal import Entry, Journal
+from dedup.retention.recipe import Recipe
+from dedup.retention.store import Recipes
+from schemas.errors import InputError, UsageError, WarehouseError, nearest
+from warehouse.stages import Workspace
+
+__all__ = ["FOLDER", "Attic", "Deleted"]
+
+FOLDER = ".sluice"
+"""Name of the folder in the lake's root."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A table that is not at its place.
+
+    Parameters
+    ----------
+    entry
+        The last line of the journal about it.
+    """
+
+    recipe: Recipe
+    entry: Entry
+
+    @property
+    def state(self) -> str:
+        """``trashed``: in the trash; ``purged``: rebuilt only; else what a kill cut short."""
+        return self.entry.event.value
+
+
+@dataclass(frozen=True)
+class Attic:
+    """What a lake keeps of its deleted tables.
+
+    Parameters
+    ----------
+    root
+        Folder of the lake.
+    """
+
+    root: Path
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.root / FOLDER
+
+    @property
+    def recipes(self) -> Recipes:
+        """Recipes of the tables deleted."""
+        return Recipes(self.folder / "recipes.sqlite")
+
+    @property
+    def journal(self) -> Journal:
+        """What was done."""
+        return Journal(self.folder / "journal.jsonl")
+
+    def places(self, recipe: Recipe) -> list[tuple[Path, Path]]:
+        """Return for each file of a table its place in the lake and in the trash."""
+        return [
+            (inside(self.root, file.path), self.folder / "trash" / recipe.id / str(number))
+            for number, file in enumerate(recipe.files)
+        ]
+
+    def empty(self, recipe: str) -> None:
+        """Empty the trash of a table."""
+        remove(self.folder / "trash" / recipe)
+
+    def forget(self, recipe: str) -> None:
+        """Drop what is kept of a table that is at its place again."""
+        self.empty(recipe)
+        self.recipes.drop(recipe)
+
+    def deleted(self) -> dict[str, Deleted]:
+        """Return the tables that are not at their place, by name.
+
+        Raises
+        ------
+        WarehouseError
+            If the journal or a recipe is damaged.
+        """
+        if not self.journal.path.exists():
+            return {}
+        found = [
+            Deleted(self.recipes.get(recipe), entry)
+            for recipe, entry in self.journal.last().items()
+            if entry.event.deleted
+        ]
+        return {one.recipe.table: one for one in found}
+
+    def find(self, table: str, known: Mapping[str, Deleted]) -> Deleted:
+        """Return one of the deleted tables ``known``.
+
+        Raises
+        ------
+        UsageError
+            If no table of that name is deleted; the nearest is suggested.
+        """
+        if table in known:
+            return known[table]
+        close = nearest(table, known)
+        raise UsageError(
+            f"{table!r} is not among the {len(known):,} deleted tables of {self.root}.",
+            hint=f"did you mean {close!r}?" if close else "`sluice dedup plan LAKE` lists them.",
+        )
+
+    def leftovers(self) -> Iterator[str]:
+        """Yield the ids of recipes whose tables are at their places, and which a kill left behind."""
+        last = self.journal.last()
+        found = {path.name for path in (self.folder / "trash").glob("*")} | set(self.recipes.ids())
+        yield from sorted(one for one in found if one not in last or not last[one].event.deleted)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder if need be, and let nobody else change the lake through Sluice meanwhile."""
+        if not self.root.is_dir():
+            raise InputError(f"{self.root} is not a folder.", hint="name the folder that holds the lake.")
+        try:
+            self.folder.mkdir(exist_ok=True)
+            with Workspace(self.folder).lock("retention"):
+                yield
+        except OSError as error:
+            raise WarehouseError(
+                f"{self.folder} cannot be written: {error.strerror or error}.",
+                hint="check free space and permissions, then run again; nothing was lost.",
+            ) from error
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give an empty folder on the lake's own device, gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="scratch-", dir=self.folder) as folder:
+            yield Path(folder)

@@ -1,0 +1,205 @@
+"""Finding the recipe of a table: the smallest that reproduces its files, or the reason why none is worth keeping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from dedup.lake.faults import NotATable
+from dedup.lake.tables import Print, Table
+from dedup.retention import render
+from dedup.retention.files import digest_of, inside
+from dedup.retention.gather import gather
+from dedup.retention.patch import difference
+from dedup.retention.positions import encoded, positions
+from dedup.retention.rebuild import Slice
+from dedup.retention.recipe import POSITIONS, Part, Recipe, StoredFile, recipe_id
+from dedup.retention.rows import Sources, fingerprints, read
+from dedup.retention.store import Priced, Recipes
+from schemas.errors import InputError
+
+__all__ = ["Pair", "derive"]
+
+_LIBRARIES = ("polars", "pyarrow", "duckdb")
+_UNREADABLE = (InputError, NotATable, pl.exceptions.PolarsError, pa.ArrowException)
+Layout = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A table and the one that it may be made from.
+
+    Parameters
+    ----------
+    policy
+        Under which the child is contained in the parent.
+    """
+
+    child: Table
+    parent: Table
+    policy: str
+
+    @property
+    def id(self) -> str:
+        """Names the recipe that makes the child from the parent."""
+        return recipe_id(self.child.name, self.child.version, self.parent.name, self.parent.version)
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """A recipe in the making, each of its parts in a file of blocks."""
+
+    recipe: Recipe
+    parts: tuple[Part, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(len(part.content) for part in self.parts)
+
+    @property
+    def patched(self) -> bool:
+        return any(part.place != POSITIONS for part in self.parts)
+
+
+def derive(pair: Pair, recipes: Recipes, sources: Sources, scratch: Path) -> Priced:
+    """Find the smallest recipe that makes the files of a child from its parent, and store it.
+
+    Three ways are tried: the parent's files are the child's; the parent's rows, taken by number and written in the
+    layout of the child's files; the parent's bytes, patched. The first that needs no patch is taken, else the
+    smallest.
+
+    Parameters
+    ----------
+    scratch
+        Folder for what is needed on the way.
+
+    Returns
+    -------
+    Priced
+        The recipe and its size; or, where no recipe is smaller than the table, the reason ``no_saving``, and where
+        a file is not what was scanned, ``changed``.
+    """
+    best: _Draft | None = None
+    try:
+        for table in (pair.child, pair.parent):
+            for file, found in zip(table.files, table.prints, strict=True):
+                sources.check(file.name, found.digest)
+        for draft in _drafts(pair, sources, scratch):
+            if best is None or draft.size < best.size:
+                best = draft
+            if not draft.patched:
+                break
+    except InputError:
+        return recipes.refuse(pair.id, "changed")
+    if best is None:
+        return recipes.refuse(pair.id, "no_saving")
+    priced = recipes.put(best.recipe, _bare(pair.parent), best.parts)
+    return priced if priced.bytes < pair.child.bytes else recipes.refuse(pair.id, "no_saving")
+
+
+def _bare(parent: Table) -> Table:
+    """Return what reading a table takes, wherever its lake is moved to."""
+    files = tuple(replace(file, place="", stamp="") for file in parent.files)
+    prints = tuple(replace(found, block=None, bounds=()) for found in parent.prints)
+    return replace(parent, files=files, prints=prints)
+
+
+def _drafts(pair: Pair, sources: Sources, scratch: Path) -> Iterator[_Draft]:
+    child, parent = pair.child, pair.parent
+    blank = _blank(pair, sources.root)
+    if [found.digest for found in child.prints] == [found.digest for found in parent.prints]:
+        yield _Draft(replace(blank, method="copy", summary=f"copy of {parent.name}"), ())
+        return
+    with suppress(*_UNREADABLE):
+        yield _by_rows(blank, pair, sources, scratch)
+    if len(child.files) == len(parent.files):
+        told = f"patch of the bytes of {parent.name}"
+        pairs = zip(parent.files, child.files, strict=True)
+        parts = [
+            Part(place, number, block)
+            for place, (base, target) in enumerate(pairs)
+            for number, block in enumerate(difference(sources.root / base.name, sources.root / target.name))
+        ]
+        yield _Draft(replace(blank, method="bytes", summary=told), tuple(parts))
+
+
+def _blank(pair: Pair, root: Path) -> Recipe:
+    child = pair.child
+    return Recipe(
+        id=pair.id,
+        table=child.name,
+        rows=child.rows,
+        files=tuple(_stored(root, file.name, found) for file, found in zip(child.files, child.prints, strict=True)),
+        parent=pair.parent.name,
+        parent_version=pair.parent.version,
+        columns=tuple(column.name for column in child.columns),
+        method="copy",
+    )
+
+
+def _stored(root: Path, name: str, found: Print) -> StoredFile:
+    state = inside(root, name).stat()
+    return StoredFile(name, state.st_size, found.digest, state.st_mtime_ns, state.st_mode & 0o7777, found.rows)
+
+
+def _by_rows(blank: Recipe, pair: Pair, sources: Sources, scratch: Path) -> _Draft:
+    """Take the rows of the parent by number, and write each file in the layout that comes nearest to it."""
+    columns = blank.columns
+    index = sources.index(pair.parent, columns, pair.policy)
+    numbers = positions(fingerprints(read(sources.root, pair.child, columns), pair.policy), index)
+    recipe = replace(blank, method="rows", summary=f"{_told(numbers)} of {pair.parent.name}")
+    rows = gather(sources.cells(pair.parent, columns), numbers, scratch)
+    parts, start = [Part(POSITIONS, 0, encoded(numbers))], 0
+    for place, file in enumerate(recipe.files):
+        target = sources.root / file.path
+        layout, blocks = _layout(Slice(rows, start, file, columns), pair.child.format, target, scratch / "written")
+        recipe = _with_layout(recipe, place, layout)
+        parts += [Part(place, number, block) for number, block in enumerate(blocks)]
+        start += file.rows
+    libraries = {name: version(name) for name in _LIBRARIES}
+    return _Draft(replace(recipe, made_with=libraries), tuple(parts))
+
+
+def _layout(part: Slice, of: str, target: Path, staging: Path) -> tuple[Layout, list[bytes]]:
+    """Return the layout in which a file comes out whole, or else with the smallest patch."""
+    best: tuple[Layout, list[bytes]] | None = None
+    for layout in render.layouts(target, of):
+        part.write(layout, staging)
+        blocks = [] if digest_of(staging) == part.file.digest else list(difference(staging, target))
+        if best is None or sum(map(len, blocks)) < sum(map(len, best[1])):
+            best = layout, blocks
+        if not blocks:
+            break
+    if best is None:
+        raise InputError(f"{target.name!r} was written by a program whose files are not reproduced")
+    return best
+
+
+def _with_layout(recipe: Recipe, place: int, layout: Layout) -> Recipe:
+    known = list(recipe.layouts)
+    if layout not in known:
+        known.append(layout)
+    files = list(recipe.files)
+    files[place] = replace(files[place], layout=known.index(layout))
+    return replace(recipe, files=tuple(files), layouts=tuple(known))
+
+
+def _told(numbers: np.ndarray) -> str:
+    """Say which rows they are."""
+    steps = np.diff(numbers)
+    if len(numbers) == 1:
+        return f"row {numbers[0] + 1:,}"
+    if len(numbers) and (steps == 1).all():
+        return f"rows {numbers[0] + 1:,} to {numbers[-1] + 1:,}"
+    told = "in order" if (steps > 0).all() else "in another order"
+    if len(np.unique(numbers)) < len(numbers):
+        told = "some repeated"
+    return f"{len(numbers):,} rows, {told},"
