@@ -117,8 +117,10 @@ def documents_of(table: TextTable, workspace: Workspace) -> pl.LazyFrame:
     rows = scan(table, workspace, wanted)
     types = rows.collect_schema()
     texts = [_text(name, types[name]) for name in table.text]
-    # an empty text is a text: only what is null in all columns has none
-    text = texts[0] if len(texts) == 1 else pl.concat_str(texts, separator="\n\n", ignore_nulls=True)
+    # a text may be empty: only a row that is null in all columns has none
+    text = pl.when(~pl.all_horizontal(one.is_null() for one in texts)).then(
+        pl.concat_str(texts, separator="\n\n", ignore_nulls=True)
+    )
     if table.id is None:
         return rows.select(text=text).with_row_index("id").select("id", "text")
     named = rows.select(id=pl.col(table.id), text=text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -52,7 +53,7 @@ def _held_against(index: Published, texts: list[str], config: Dedup, services: S
         for pairs in (found.published, found.near_published)
     ]
     new = [rows(pairs, (pairs.earlier + 100_000).tolist()) for pairs in (found.exact, found.near)]
-    return sorted(sum([*old, *new], []))
+    return sorted(chain(*old, *new))
 
 
 def _truth(old: list[str], new: list[str], config: Dedup) -> Found:
