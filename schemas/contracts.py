@@ -173,6 +173,7 @@ def register(new: Contract) -> Contract:
 
 def contracts() -> dict[str, Contract]:
     """Return all known contracts by name."""
+    import schemas.audit_tables
     import schemas.lake
     import schemas.records
     import schemas.texts  # noqa: F401 - these register the house's own

@@ -1,7 +1,4 @@
-"""The attacks on a release: what each attacker knows, and how often the guesses are right.
-
-Named as in the evaluation of privacy-aware trees for vertical data minimization (Staab et al. 2024).
-"""
+"""The attacks on a release: what each attacker knows, and how often the guesses are right."""
 
 from __future__ import annotations
 
@@ -12,9 +9,9 @@ from privacy.minimize.audit.breach import Breach
 from privacy.minimize.audit.intervals import interval, wilson
 from privacy.minimize.audit.settings import Audit
 from privacy.minimize.evaluate.adversary import Attempt, Outcome
+from schemas.audit_tables import AUDIT_ATTACK
 
 __all__ = [
-    "ATTACKS",
     "RESULT",
     "high_certainty",
     "leave_one_out",
@@ -25,36 +22,9 @@ __all__ = [
     "singling_out",
 ]
 
-ATTACKS = {
-    "reconstruction": "The attacker holds what is stored of a person.",
-    "high_certainty": "The same attacker names only the people of whom the guess is most certain.",
-    "non_personal_knowledge": "The attacker also knows every attribute that is not personal, exactly.",
-    "leave_one_out": "The attacker also knows every other attribute, exactly.",
-    "partial_personal_knowledge": "The attacker knows the non-personal attributes, and learns the personal ones one by "
-    "one, the easiest first.",
-    "multi_breach": "The attacker holds several releases of the same people.",
-    "linkability": "The attacker links two leaked attributes of one person.",
-    "singling_out": "The attacker goes for the people whom no other record resembles.",
-}
-"""Each attack, and what its attacker has."""
-
-RESULT = pl.Schema(
-    {
-        "attack": pl.String,
-        "attribute": pl.String,
-        "percent": pl.Float64,
-        "step": pl.Int64,
-        "records": pl.Int64,
-        "majority": pl.Float64,
-        "table": pl.Float64,
-        "trained": pl.Float64,
-        "attacker": pl.String,
-        "accuracy": pl.Float64,
-        "low": pl.Float64,
-        "high": pl.Float64,
-    }
-)
-"""One row per attack and attribute; percent for `high_certainty`, step for `partial_personal_knowledge`."""
+RESULT = pl.Schema({name: of for name, of in pl.Schema(AUDIT_ATTACK.arrow).items() if name != "audit_id"})
+"""One row per attack and attribute, as the contract says."""
+_EVERYBODY = 100.0
 
 
 def reconstruction(breach: Breach, settings: Audit) -> list[Outcome]:
@@ -98,7 +68,7 @@ def results(attack: str, outcomes: list[Outcome], breach: Breach, settings: Audi
     clients = None if breach.clients is None else breach.clients.filter(breach.test)
     rows = [
         _row(attack, outcome, interval(outcome.best.hit, outcome.best.weights, clients, settings.confidence))
-        | {"step": step if attack == "partial_personal_knowledge" else None}
+        | {"step": step if attack == "partial_personal_knowledge" else 0}
         for step, outcome in enumerate(outcomes, 1)
     ]
     return pl.DataFrame(rows, schema=RESULT)
@@ -122,6 +92,7 @@ def high_certainty(outcomes: list[Outcome], settings: Audit) -> pl.DataFrame:
                     "attack": "high_certainty",
                     "attribute": outcome.attribute,
                     "percent": percent,
+                    "step": 0,
                     "records": size,
                     "majority": outcome.majority.accuracy,
                     "table": table,
@@ -176,6 +147,8 @@ def _row(attack: str, outcome: Outcome, ends: tuple[float, float]) -> dict[str, 
     return {
         "attack": attack,
         "attribute": outcome.attribute,
+        "percent": _EVERYBODY,
+        "step": 0,
         "records": len(outcome.best.hit),
         "majority": outcome.majority.accuracy,
         "table": outcome.table.accuracy,

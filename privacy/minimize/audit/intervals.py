@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import numpy as np
 import polars as pl
-from scipy.stats import norm
 
 __all__ = ["effective_size", "interval", "wilson"]
 
@@ -24,7 +25,7 @@ def wilson(share: float, size: float, confidence: float = 0.95) -> tuple[float, 
     >>> [round(end, 4) for end in wilson(0.5, 100)]
     [0.4038, 0.5962]
     """
-    z = norm.ppf((1 + confidence) / 2)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     middle = (share + z * z / (2 * size)) / (1 + z * z / size)
     half = z / (1 + z * z / size) * np.sqrt(share * (1 - share) / size + z * z / (4 * size * size))
     return max(0.0, float(middle - half)), min(1.0, float(middle + half))

@@ -12,21 +12,12 @@ from privacy.minimize.audit.intervals import wilson
 from privacy.minimize.audit.settings import Audit
 from privacy.minimize.evaluate.encoding import Cells, cells, codes
 from privacy.minimize.evaluate.folds import canonical_order
+from schemas.audit_tables import AUDIT_LINK
 
 __all__ = ["LINK", "linkability"]
 
-LINK = pl.Schema(
-    {
-        "known": pl.String,
-        "linked": pl.String,
-        "queries": pl.Int64,
-        "rate": pl.Float64,
-        "low": pl.Float64,
-        "high": pl.Float64,
-        "random": pl.Float64,
-    }
-)
-"""One row per ordered pair of personal attributes."""
+LINK = pl.Schema({name: of for name, of in pl.Schema(AUDIT_LINK.arrow).items() if name != "audit_id"})
+"""One row per ordered pair of personal attributes, as the contract says."""
 
 
 def linkability(breach: Breach, settings: Audit) -> pl.DataFrame:
