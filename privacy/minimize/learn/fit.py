@@ -6,18 +6,21 @@ from typing import Any
 
 import polars as pl
 
-from privacy.minimize.learn.binning import Binning, bin_sample, collapse, fingerprint
+from privacy.minimize.learn.binning import Binning, bin_sample, collapse, draw, fingerprint
 from privacy.minimize.learn.generalize import Generalization, from_tree
 from privacy.minimize.learn.growth import InMemory
 from privacy.minimize.learn.release import to_policy
 from privacy.minimize.learn.sample import Sample
-from privacy.minimize.learn.search import find_tree
+from privacy.minimize.learn.search import Search
 from privacy.minimize.policy import Fitted, Policy
 from privacy.minimize.rules import TypeName, type_name
 from schemas.errors import InputError
 from schemas.minimize import Fit
 
 __all__ = ["fit", "fitted", "generalize", "passed_types"]
+
+SCOUTS = 8_000
+"""Rows drawn to look ahead on."""
 
 
 def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
@@ -50,7 +53,9 @@ def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
 def generalize(binning: Binning, sample: Sample) -> Generalization:
     """Return what is found best for a sample, in the form of release that its configuration asks for."""
     config = binning.config
-    tree = find_tree(InMemory(collapse(sample)), binning)
+    distinct = collapse(sample)
+    search = Search(InMemory(distinct), binning, draw(distinct, SCOUTS, config.seed))
+    tree = search.tree(config.alpha, config.max_leaf_nodes)
     found = from_tree(binning.layout, tree, absent_apart=config.compat is not None)
     return found if config.release == "cell" else found.attributes()
 

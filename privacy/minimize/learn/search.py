@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -10,13 +12,20 @@ import numpy.typing as npt
 from privacy.minimize.learn.binning import Binning
 from privacy.minimize.learn.candidates import Candidates, Found, Limits
 from privacy.minimize.learn.criterion import Criterion
-from privacy.minimize.learn.growth import Part, Source, grow
-from privacy.minimize.learn.sample import Rows
-from privacy.minimize.learn.tree import Node
+from privacy.minimize.learn.growth import InMemory, Part, Source, grow
+from privacy.minimize.learn.lookahead import LookAhead
+from privacy.minimize.learn.sample import Rows, Sample
+from privacy.minimize.learn.tree import Node, Prunings
 
-__all__ = ["candidates_of", "criterion_of", "find_tree", "greedy"]
+__all__ = ["Finder", "Search", "criterion_of", "greedy", "looking_ahead"]
 
 _STRICT = 1e-12
+_LARGER, _LARGEST = 4, 400
+"""Leaves of the trees that are pruned: a multiple of the budget, up to a bound."""
+_TRIAL = 8
+"""Leaves by which looking ahead is tried."""
+_WORTH = 0.01
+"""Share of the targets' impurity that looking ahead must save to be worth it."""
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -34,52 +43,130 @@ def criterion_of(binning: Binning, alpha: float | None = None) -> Criterion:
     )
 
 
-def candidates_of(binning: Binning, criterion: Criterion, pairs: npt.NDArray[np.float64]) -> Candidates:
-    """Return the candidates of a search.
+class Search:
+    """Finds trees of least criterion over one sample, for any exchange rate and budget.
+
+    The criterion is what the tree costs: the sum over its leaves of |L|/N I(L). Greedy growth is always among the
+    trees compared, so that none found costs more.
 
     Parameters
     ----------
-    pairs
-        Pair counts of the whole sample.
+    scouts
+        Rows drawn from the sample. Looking ahead is tried on them first, and done on the sample where it pays.
     """
-    config = binning.config
-    never = [column for column, name in enumerate(binning.names) if name in config.never]
-    return Candidates(
-        binning.layout,
-        criterion,
-        Limits(binning.least, never, config.compat is not None),
-        _personal_scores(binning, pairs),
-    )
+
+    def __init__(self, source: Source, binning: Binning, scouts: Sample) -> None:
+        self._source = source
+        self._binning = binning
+        self._scouts = scouts
+
+    def tree(self, alpha: float, leaves: int) -> Node:
+        """Return the best tree found with at most ``leaves`` leaves."""
+        if self._published:
+            return greedy(self._source, self._binning, criterion_of(self._binning, alpha), leaves)
+        return self.trees(alpha, (leaves,))[0]
+
+    def trees(self, alpha: float, budgets: Sequence[int]) -> list[Node]:
+        """Return the best tree found for each budget of leaves; trees are grown once and pruned to each."""
+        criterion = criterion_of(self._binning, alpha)
+        if self._published:
+            return [greedy(self._source, self._binning, criterion, leaves) for leaves in budgets]
+        most = max(budgets)
+        grown = self._grown(criterion, most)
+        prunings = [Prunings(tree, criterion.mass, most) for tree in grown]
+        return [min((one.best(leaves) for one in prunings), key=lambda found: found[0])[1] for leaves in budgets]
+
+    @property
+    def _published(self) -> bool:
+        config = self._binning.config
+        return config.compat is not None or config.search == "greedy"
+
+    def _grown(self, criterion: Criterion, leaves: int) -> Iterator[Node]:
+        """Yield large trees: greedy beyond its budget and, where columns interact, one that looks ahead."""
+        size = max(min(_LARGER * leaves, _LARGEST), leaves)
+        yield greedy(self._source, self._binning, criterion, size)
+        if self._interactions:
+            yield looking_ahead(self._source, self._binning, criterion, size, self._scouts)
+
+    @cached_property
+    def _interactions(self) -> bool:
+        """True if looking ahead predicts the targets of the scouts better than greedy growth does."""
+        source = InMemory(self._scouts)
+        whole = self._binning.layout.totals(self._source.root().pairs)[-1]
+        share = self._binning.layout.totals(source.root().pairs)[-1] / whole
+        criterion, least = criterion_of(self._binning, 0), self._binning.least * share
+        costs = [
+            Prunings(tree, criterion.mass, _TRIAL).best(_TRIAL)[0]
+            for tree in (
+                greedy(source, self._binning, criterion, _TRIAL, least),
+                looking_ahead(source, self._binning, criterion, _TRIAL, self._scouts, least),
+            )
+        ]
+        return costs[1] < (1 - _WORTH) * costs[0]
 
 
-def find_tree(source: Source, binning: Binning) -> Node:
-    """Return the tree that a search is asked for."""
-    return greedy(source, binning, criterion_of(binning), binning.config.max_leaf_nodes)
+def greedy(source: Source, binning: Binning, criterion: Criterion, leaves: int, least: float | None = None) -> Node:
+    """Grow PAT's tree: best-first, by strict gain (or, in `compat`, by any gain that is not negative).
+
+    Parameters
+    ----------
+    least
+        Least support of a leaf; by default what the configuration says.
+    """
+    return grow(source, Finder(source, binning, criterion, least).find, leaves)
 
 
-def greedy(source: Source, binning: Binning, criterion: Criterion, leaves: int) -> Node:
-    """Grow PAT's tree: best-first, by strict gain (or, in `compat`, by any gain that is not negative)."""
-    root = source.root()
-    rows = float(criterion.total(binning.layout.totals(root.pairs)))
-    candidates = candidates_of(binning, criterion, root.pairs)
-    accepts = _accepts_as_published if binning.config.compat else _accepts_strictly
+def looking_ahead(  # noqa: PLR0913, PLR0917 - a search has these parts
+    source: Source, binning: Binning, criterion: Criterion, leaves: int, scouts: Sample, least: float | None = None
+) -> Node:
+    """Grow a tree that also splits where columns interact."""
+    single = Finder(source, binning, criterion, least)
+    ahead = LookAhead(scouts, single.limits.least, single.limits.never)
+    weight = float(1 - criterion.alpha)
 
-    def find(part: Part, _: Rows | None) -> Found | None:
-        totals = binning.layout.totals(part.pairs)
-        if totals[-1] < 2 * binning.least or (binning.config.compat and criterion.impurity(totals[:-1]) <= _EPS):
+    def find(part: Part, held: Rows | None) -> Found | None:
+        found = single.find(part, held)
+        if held is None or not single.divisible(part):
+            return found
+        return ahead.find(part, held, (found.gain / weight if found and weight else 0.0), single.rows) or found
+
+    return grow(source, find, leaves, scouts)
+
+
+class Finder:
+    """Finds the best single split of a part that is worth having.
+
+    Parameters
+    ----------
+    least
+        Least support of a leaf; by default what the configuration says.
+    """
+
+    def __init__(self, source: Source, binning: Binning, criterion: Criterion, least: float | None = None) -> None:
+        pairs = source.root().pairs
+        never = [column for column, name in enumerate(binning.names) if name in binning.config.never]
+        self._compat = binning.config.compat is not None
+        self._criterion = criterion
+        self._layout = binning.layout
+        self.limits = Limits(binning.least if least is None else least, never, self._compat)
+        self.rows = float(criterion.total(binning.layout.totals(pairs)))
+        self.candidates = Candidates(self._layout, criterion, self.limits, _personal_scores(binning, pairs))
+
+    def divisible(self, part: Part) -> bool:
+        """Return whether a part is large enough to be divided."""
+        return bool(self._layout.totals(part.pairs)[-1] >= 2 * self.limits.least)
+
+    def find(self, part: Part, _: Rows | None) -> Found | None:
+        """Return the best split, or None if there is none or it gains nothing."""
+        if not self.divisible(part):
             return None
-        found = candidates.best(part.pairs, rows)
-        return found if found and accepts(found.gain) else None
+        if self._compat and self._criterion.impurity(self._layout.totals(part.pairs)[:-1]) <= _EPS:
+            return None
+        found = self.candidates.best(part.pairs, self.rows)
+        return found if found and self._accepts(found.gain) else None
 
-    return grow(source, find, leaves)
-
-
-def _accepts_strictly(gain: Any) -> bool:
-    return bool(gain > _STRICT)
-
-
-def _accepts_as_published(gain: Any) -> bool:
-    return bool(gain + _EPS >= 0)
+    def _accepts(self, gain: Any) -> bool:
+        return bool(gain + _EPS >= 0 if self._compat else gain > _STRICT)
 
 
 def _personal_scores(binning: Binning, pairs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:

@@ -11,7 +11,7 @@ from privacy.minimize.learn.binning import Binning, bin_sample
 from privacy.minimize.learn.candidates import Found
 from privacy.minimize.learn.growth import InMemory
 from privacy.minimize.learn.sample import Sample
-from privacy.minimize.learn.search import candidates_of, criterion_of
+from privacy.minimize.learn.search import Finder, criterion_of
 from schemas.minimize import Fit
 
 TABLE = pl.DataFrame(
@@ -35,9 +35,10 @@ def ranked(alpha: Fraction, frame: pl.DataFrame = TABLE, **settings: object) -> 
     """Return the exact impurity of the whole table and the gains of its splits, best first."""
     binning, sample = binned(frame, **settings)
     criterion = replace(criterion_of(binning), alpha=alpha, number=Fraction)
-    pairs = InMemory(sample).root().pairs
+    source = InMemory(sample)
+    pairs = source.root().pairs
     counts = criterion.cast(binning.layout.totals(pairs)[:-1])
-    found = candidates_of(binning, criterion, pairs).ranked(pairs, sample.rows)
+    found = Finder(source, binning, criterion).candidates.ranked(pairs, sample.rows)
     return criterion.impurity(counts), {told(binning, split): split.gain for split in found}
 
 
