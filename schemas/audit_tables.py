@@ -74,7 +74,7 @@ AUDIT_ATTACK = register(
             _ID,
             Column("attack", _TEXT, "Name of the attack."),
             Column("attribute", _TEXT, "Attribute attacked."),
-            Column("percent", _SHARE, "Percentage of the most certain guesses scored; 100 for all."),
+            Column("percent", _COUNT, "Percentage of the most certain guesses scored; 100 for all."),
             Column("step", pa.int64(), "Place in the order of attack, from 1, where earlier ones are known; else 0."),
             Column("records", _COUNT, "Records attacked."),
             Column("majority", _SHARE, "Accuracy of naming the commonest value: needs no release."),

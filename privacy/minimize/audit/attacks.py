@@ -24,7 +24,7 @@ __all__ = [
 
 RESULT = pl.Schema({name: of for name, of in pl.Schema(AUDIT_ATTACK.arrow).items() if name != "audit_id"})
 """One row per attack and attribute, as the contract says."""
-_EVERYBODY = 100.0
+_EVERYBODY = 100
 
 
 def reconstruction(breach: Breach, settings: Audit) -> list[Outcome]:

@@ -11,7 +11,7 @@ from schemas.recipe.base import Section
 __all__ = ["Audit"]
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-Percent = Annotated[float, Field(gt=0, le=100)]
+Percent = Annotated[int, Field(ge=1, le=100)]
 
 
 class Audit(Section):
