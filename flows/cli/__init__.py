@@ -8,7 +8,7 @@ import traceback
 
 import click
 
-from flows.cli import build, data, dedup, drive, hand_off, house, judge, versions
+from flows.cli import build, data, dedup, drive, hand_off, house, judge, minimize, versions
 from flows.console import errors
 from schemas.errors import SluiceError
 
@@ -27,7 +27,7 @@ def sluice(context: click.Context, *, debug: bool) -> None:
     context.obj = {"debug": debug}
 
 
-for module in (build, drive, versions, hand_off, data, dedup, judge, house):
+for module in (build, drive, versions, hand_off, data, dedup, minimize, judge, house):
     for command in module.COMMANDS:
         sluice.add_command(command)
 

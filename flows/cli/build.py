@@ -14,11 +14,14 @@ from flows.console import console, print_json, progress_for, table
 from flows.orchestration import prefect_server
 from flows.planning import Planned, plan_of
 from flows.summary import show_build
+from privacy.minimize.policy import Policy
 from schemas.contracts import contract, contracts
 from schemas.derive.odcs import odcs
 from schemas.recipe.recipe import Recipe
 
 __all__ = ["COMMANDS"]
+
+_FILES = {"recipe": Recipe, "policy": Policy}
 
 
 @click.command()
@@ -81,14 +84,14 @@ def _run(recipe: Path, root: Path, *, machine: bool, publish: bool) -> None:
 @click.option("--odcs", "as_odcs", is_flag=True, help="Print the Open Data Contract Standard v3.1 file.")
 @options.as_json
 def schema(name: str | None, *, as_odcs: bool, machine: bool) -> None:
-    """Print a contract, or the JSON Schema of recipes (`sluice schema recipe`); without a name, list all."""
+    """Print a contract, or the JSON Schema of a file (`recipe` or `policy`); without a name, list all."""
     if name is None:
         table(
             "Contracts", ("name", "version", "what it holds"), ((n, c.version, c.doc) for n, c in contracts().items())
         )
-        console.print("[dim]and `recipe`, the JSON Schema of recipes[/]")
-    elif name == "recipe":
-        print(json.dumps(Recipe.model_json_schema(), indent=1))  # noqa: T201 - output
+        console.print("[dim]and `recipe` and `policy`, the JSON Schemas of recipes and of minimization policies[/]")
+    elif name in _FILES:
+        print(json.dumps(_FILES[name].model_json_schema(), indent=1))  # noqa: T201 - output
     elif as_odcs:
         print(odcs(contract(name)))  # noqa: T201 - output
     else:

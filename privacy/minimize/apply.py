@@ -23,7 +23,7 @@ from privacy.minimize.tables import Typed, checked, from_text, scan_typed, suffi
 from schemas.derive.duckdb import literal
 from schemas.errors import InputError, SchemaDrift, UsageError, nearest
 
-__all__ = ["ENGINES", "Applied", "apply_policy", "minimized", "refuse_expired"]
+__all__ = ["ENGINES", "Applied", "apply_policy", "minimized", "opened", "refuse_expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,36 +138,46 @@ def _as_text(frame: pl.LazyFrame, policy: Policy) -> pl.LazyFrame:
     return frame.with_columns(pl.col(name).cast(pl.String) for name in policy.stored)
 
 
+def opened(policy: Policy, source: Path, folder: Path) -> pl.LazyFrame:
+    """Return what may be stored of a file, lazily and as texts.
+
+    Parameters
+    ----------
+    folder
+        Where minimized records wait if they are not read lazily: those of JSON lines, whose numbers keep all their
+        digits only one by one.
+
+    Raises
+    ------
+    SchemaDrift, InputError, UsageError
+        As `apply_policy`.
+    """
+    if suffix_of(source) != ".jsonl":
+        return _as_text(minimize(scan_typed(source, policy), policy.spec), policy)
+    lines = folder / "minimized.jsonl"
+    with lines.open("w", encoding="utf-8") as out:
+        for number, line in enumerate(_lines(source), start=1):
+            if line.strip():
+                out.write(json.dumps(_record(policy, line, f"{source}: row {number:,}")) + "\n")
+    texts = pl.scan_ndjson(lines, schema=dict.fromkeys((*policy.stored, *policy.passthrough), pl.String))
+    return texts.with_columns(from_text(name, Typed(kind, stored=True)) for name, kind in policy.passthrough.items())
+
+
 def _with_polars(policy: Policy, source: Path, staging: Path) -> int:
-    if suffix_of(source) == ".jsonl":
-        return _with_python(policy, source, staging)
-    return _sink(minimize(scan_typed(source, policy), policy.spec), policy, staging)
+    with TemporaryDirectory(prefix="sluice-minimize-") as folder:
+        return _sink(opened(policy, source, Path(folder)), staging)
 
 
-def _sink(frame: pl.LazyFrame, policy: Policy, staging: Path) -> int:
-    whole = _as_text(frame, policy)
+def _sink(frame: pl.LazyFrame, staging: Path) -> int:
     suffix = suffix_of(staging)
     if suffix == ".parquet":
-        whole.sink_parquet(staging)
+        frame.sink_parquet(staging)
         return pl.scan_parquet(staging).select(pl.len()).collect().item()
     if suffix == ".csv":
-        whole.sink_csv(staging)
+        frame.sink_csv(staging)
         return pl.scan_csv(staging, infer_schema=False).select(pl.len()).collect().item()
-    whole.sink_ndjson(staging)
+    frame.sink_ndjson(staging)
     return pl.scan_ndjson(staging).select(pl.len()).collect().item()
-
-
-def _with_python(policy: Policy, source: Path, staging: Path) -> int:
-    """Apply the policy record by record: JSON's numbers keep all their digits this way."""
-    with TemporaryDirectory(prefix="sluice-minimize-") as folder:
-        lines = Path(folder) / "minimized.jsonl"
-        with lines.open("w", encoding="utf-8") as out:
-            for number, line in enumerate(_lines(source), start=1):
-                if line.strip():
-                    out.write(json.dumps(_record(policy, line, f"{source}: row {number:,}")) + "\n")
-        texts = pl.scan_ndjson(lines, schema=dict.fromkeys((*policy.stored, *policy.passthrough), pl.String))
-        passed = [from_text(name, Typed(kind, stored=True)) for name, kind in policy.passthrough.items()]
-        return _sink(texts.with_columns(passed), policy, staging)
 
 
 def _lines(source: Path) -> Iterator[str]:
@@ -215,8 +225,7 @@ def _with_spark(policy: Policy, source: Path, staging: Path) -> int:
     with SparkEngine() as engine, TemporaryDirectory(prefix="sluice-minimize-") as folder:
         raw = SparkSession(engine.context).read.parquet(str(source))
         spark_target.minimize(raw, policy.spec).write.parquet(f"{folder}/parts")
-        parts = pl.scan_parquet(f"{folder}/parts/*.parquet")
-        return _sink(parts, policy, staging)
+        return _sink(pl.scan_parquet(f"{folder}/parts/*.parquet"), staging)
 
 
 ENGINES: dict[str, Callable[[Policy, Path, Path], int]] = {

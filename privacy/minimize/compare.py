@@ -108,7 +108,8 @@ def _kind(stored: Interval | Categories | str | None) -> tuple[str | None, int |
 def _words(stored: Interval | Categories | str | None) -> str:
     if stored is None or isinstance(stored, str):
         return stored or "nothing"
-    return f"{len(stored.names)} bucket{'s' if len(stored.names) != 1 else ''}"
+    count = len(stored.bucket_ids)
+    return f"{count} bucket{'s' if count != 1 else ''}"
 
 
 def _refinements(old: Policy, new: Policy, changes: tuple[Change, ...]) -> Iterator[str]:

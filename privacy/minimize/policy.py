@@ -145,6 +145,12 @@ class Policy(Section):
         client = (self.client,) if self.client is not None else ()
         return tuple(dict.fromkeys((*self.columns, *client, *self.passthrough)))
 
+    @property
+    def serving(self) -> Self:
+        """The policy for records whose targets are not known yet."""
+        passed = {name: kind for name, kind in self.passthrough.items() if name not in self.targets}
+        return self.model_copy(update={"passthrough": passed})
+
     def bucket_ids(self, column: str) -> tuple[str, ...]:
         """Return all values that may stand for those of ``column``; none if it is dropped."""
         rule = self.columns[column]
