@@ -1,4 +1,8 @@
-"""Time and memory of release, check, exports and reading, on made rows: python benchmarks/hand_off.py ROWS."""
+"""Time and memory of release, check, exports and reading, on made rows: python benchmarks/hand_off.py ROWS.
+
+Then a killed and resumed epoch, side by side with `datasets` and its shuffle buffer. Exits with 1 if the reader is
+slower than 200,000 rows per CPU second, or loses or repeats a row.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +10,25 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
 
 from schemas.records import PROMPT_SET
 from warehouse.exports import check, export
-from warehouse.reading import Reader
+from warehouse.reading import Reader, Weight
 from warehouse.release.info import ReleaseInfo
 from warehouse.release.verify import verify_release
 from warehouse.release.write import write_release
+
+_LEAST = 200_000
+"""Rows that one CPU must read in a second."""
 
 
 def prompt_set(rows: int) -> pl.LazyFrame:
@@ -61,13 +71,54 @@ def prompt_set(rows: int) -> pl.LazyFrame:
 
 
 @contextmanager
-def told(what: str, rows: int) -> Iterator[None]:
-    """Print how long the block took, per CPU and by the clock, and the peak of memory so far."""
+def told(what: str, rows: int, least: float = 0) -> Iterator[None]:
+    """Print how long the block took, per CPU and by the clock, and the peak of memory so far.
+
+    Raises
+    ------
+    SystemExit
+        If it took more CPU time than ``least`` rows per second allow.
+    """
     wall, cpu = time.perf_counter(), time.process_time()
     yield
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     print(f"| {what} | {wall:.1f} | {cpu:.1f} | {rows / cpu:,.0f} | {peak:,} |", flush=True)
+    if rows / cpu < least:
+        sys.exit(f"{what}: {rows / cpu:,.0f} rows per CPU second, fewer than {least:,}")
+
+
+def interrupted(rows: int, stop: int, before: Iterable[int], after: Iterable[int]) -> tuple[int, int]:
+    """Return the rows lost and the rows repeated, over what came before a stop and after it."""
+    seen = Counter(islice(before, stop))
+    seen.update(after)
+    return rows - len(seen), seen.total() - len(seen)
+
+
+def side_by_side(folder: Path, rows: int, cache: Path) -> None:
+    """Print what is lost and repeated when an epoch is stopped a third of the way and resumed from its own state."""
+    import datasets
+
+    stop = rows // 3
+    reader = Reader(folder, order="shuffled", columns=["order_index"], seed=7)
+    resumed = reader.resumed(reader.state(stop))
+    ours = interrupted(rows, stop, *map(_indexes, (reader, resumed)))
+    stream = datasets.load_dataset(str(folder), split="train", streaming=True, cache_dir=str(cache))
+    stream = stream.select_columns("order_index").shuffle(seed=7, buffer_size=1000)
+    begun = iter(stream)
+    before = [next(begun)["order_index"] for _ in range(stop)]
+    stream.load_state_dict(stream.state_dict())
+    theirs = interrupted(rows, stop, before, _indexes(stream))
+    print(f"\nstopped after {stop:,} of {rows:,} rows and resumed from its own state\n")
+    print("| reader | lost | repeated |\n|---|---|---|")
+    print(f'| Sluice, `order="shuffled"` | {ours[0]:,} | {ours[1]:,} |')
+    print(f"| datasets {datasets.__version__}, `shuffle(buffer_size=1000)` | {theirs[0]:,} | {theirs[1]:,} |")
+    if ours != (0, 0):
+        sys.exit("the reader lost or repeated rows")
+
+
+def _indexes(rows: Iterable[dict[str, int]]) -> Iterator[int]:
+    return (row["order_index"] for row in rows)
 
 
 def main(rows: int) -> None:
@@ -93,10 +144,22 @@ def main(rows: int) -> None:
         with told("check verl-rl", rows):
             assert not check(root / "verl-rl")
         reader = Reader(folder, order="shuffled", columns=["row_id", "problem_id", "prompt"])
-        with told("read shuffled, Arrow batches", rows):
-            assert rows == sum(table.num_rows for table in reader.batches(256))
-        with told("read shuffled, Python rows", rows):
-            assert rows == sum(1 for _ in reader)
+        hard = Weight("c", power=2.0)
+        ways: tuple[tuple[str, Callable[[], int]], ...] = (
+            ("published", lambda: _counted(replace(reader, order="published"))),
+            ("shuffled", lambda: _counted(reader)),
+            ("weighted", lambda: _counted(replace(reader, weight=hard))),
+            ("prioritised", lambda: _counted(replace(reader, order="prioritised", weight=hard))),
+            ("shuffled, Python rows", lambda: sum(1 for _ in reader)),
+        )
+        for name, read in ways:
+            with told(f"read {name}", rows, _LEAST):
+                assert rows == read()
+        side_by_side(folder, rows, root / "cache")
+
+
+def _counted(reader: Reader) -> int:
+    return sum(table.num_rows for table in reader.batches(256))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from schemas.ids import digest
 
-__all__ = ["copies", "permutation"]
+__all__ = ["copies", "permutation", "ranking"]
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX = (np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB))
@@ -26,10 +26,24 @@ def permutation(size: int, *key: Any) -> NDArray[np.int64]:
     >>> permutation(5, 7, "epoch", 0).tolist() == permutation(5, 7, "epoch", 0).tolist()
     True
     """
-    numbers = np.uint64(_word(key)) + np.arange(1, size + 1, dtype=np.uint64) * _GOLDEN
-    numbers = (numbers ^ (numbers >> np.uint64(30))) * _MIX[0]
-    numbers = (numbers ^ (numbers >> np.uint64(27))) * _MIX[1]
-    return np.argsort(numbers ^ (numbers >> np.uint64(31)), kind="stable")
+    return np.argsort(_numbers(size, key), kind="stable")
+
+
+def ranking(weights: NDArray[np.float64], *key: Any) -> NDArray[np.int64]:
+    """Return every index once, the heavier ones likely to come early; those that weigh nothing come last.
+
+    Drawing one after the other without replacement, in proportion to the weights that are left (Efraimidis and
+    Spirakis, "Weighted random sampling with a reservoir", 2006: order by u ** (1 / w)).
+
+    Examples
+    --------
+    >>> ranking(np.array([0.0, 1.0, 1e9]), 0).tolist()
+    [2, 1, 0]
+    """
+    drawn = (_numbers(len(weights), key) >> np.uint64(11)).astype(np.float64) + 0.5
+    with np.errstate(divide="ignore"):
+        waits = np.log(-np.log(drawn / 2**53)) - np.log(weights)
+    return np.lexsort((drawn, waits))
 
 
 def copies(weights: NDArray[np.float64], *key: Any) -> NDArray[np.int64]:
@@ -47,6 +61,13 @@ def copies(weights: NDArray[np.float64], *key: Any) -> NDArray[np.int64]:
     ends[-1] = len(weights)
     reached = np.floor(ends + _word(key) / 2**64)
     return np.diff(np.minimum(reached, len(weights)), prepend=0.0).astype(np.int64)
+
+
+def _numbers(size: int, key: tuple[Any, ...]) -> NDArray[np.uint64]:
+    numbers = np.uint64(_word(key)) + np.arange(1, size + 1, dtype=np.uint64) * _GOLDEN
+    numbers = (numbers ^ (numbers >> np.uint64(30))) * _MIX[0]
+    numbers = (numbers ^ (numbers >> np.uint64(27))) * _MIX[1]
+    return numbers ^ (numbers >> np.uint64(31))
 
 
 def _word(key: tuple[Any, ...]) -> int:

@@ -1,7 +1,8 @@
 """A rank's share of one phase, in an order that a seed and an epoch fix, resumable at any row.
 
-Row groups are visited in a drawn order, some at a time; the rows of such a window are drawn again. A position in that
-order means the same row on any number of ranks, so that a state of a few numbers resumes an epoch anywhere.
+Row groups are visited in a drawn order, some at a time; the rows of such a window are drawn again. Prioritised rows are
+drawn over the whole phase, from a copy on the local disk. A position in such an order means the same row on any number
+of ranks, so that a state of a few numbers resumes an epoch anywhere.
 """
 
 from __future__ import annotations
@@ -11,38 +12,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from schemas.errors import InputError, UsageError, nearest
-from warehouse.reading.draws import copies, permutation
+from warehouse.reading.draws import copies, permutation, ranking
+from warehouse.reading.spool import Spool
 from warehouse.reading.store import Store
+from warehouse.reading.weights import Weight
 
-__all__ = ["Order", "Reader", "ReaderState", "Weight"]
+__all__ = ["Order", "Reader", "ReaderState"]
 
-Order = Literal["published", "shuffled"]
+Order = Literal["published", "shuffled", "prioritised"]
 _WINDOW = 16
 """Row groups drawn from together, and the most that are in memory."""
-
-
-@dataclass(frozen=True, slots=True)
-class Weight:
-    """How often rows are drawn.
-
-    Parameters
-    ----------
-    column
-        A published column: a number, zero or more, is the weight; null weighs nothing.
-    values
-        Weight by value, for a column of text; values not named weigh nothing.
-    """
-
-    column: str
-    values: Mapping[str, float] | None = None
+_TAKEN = 1 << 14
+"""Rows taken at once from a spool."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +82,17 @@ class Reader:
     config, split
         Curriculum and phase; None where there is only one.
     order
-        ``published`` keeps the curriculum's order, ``shuffled`` draws one per epoch.
+        ``published`` keeps the curriculum's order, ``shuffled`` draws one per epoch, ``prioritised`` draws one in which
+        rows that weigh more come earlier: every row once, those that weigh nothing last.
     weight
-        Draws rows with replacement in proportion, as many per epoch as the phase has; only with ``shuffled``.
+        With ``shuffled``, draws rows with replacement in proportion, as many per epoch as the phase has; with
+        ``prioritised``, the priority.
     columns
         Columns to read; all if None.
     epoch, position
         Where to begin: rows of this epoch already taken by all ranks together.
+    scratch
+        Folder for the copy that ``prioritised`` takes rows from; that of the system if None.
 
     Raises
     ------
@@ -131,12 +123,17 @@ class Reader:
     world: int = 1
     epoch: int = 0
     position: int = 0
+    scratch: Path | None = None
 
     def __post_init__(self) -> None:
+        if self.order not in get_args(Order):
+            raise UsageError(f"there is no order {self.order!r}; there are {', '.join(get_args(Order))}.")
         if not 0 <= self.rank < self.world:
             raise UsageError(f"there is no rank {self.rank} among {self.world}.")
-        if self.weight and self.order != "shuffled":
+        if self.weight and self.order == "published":
             raise UsageError("weights draw rows anew; the published order cannot be kept.", hint="order='shuffled'.")
+        if self.order == "prioritised" and self.weight is None:
+            raise UsageError("prioritised by what?", hint="give a weight, such as Weight('band', {'hard': 2}).")
 
     @cached_property
     def store(self) -> Store:
@@ -146,7 +143,7 @@ class Reader:
     @cached_property
     def plan(self) -> str:
         """What is read and how, in one line."""
-        weight = [self.weight.column, self.weight.values] if self.weight else None
+        weight = self.weight.told() if self.weight else None
         return json.dumps([self._part["config"], self._part["split"], self.order, weight, self.seed], sort_keys=True)
 
     def __len__(self) -> int:
@@ -168,7 +165,7 @@ class Reader:
         """
         number = 0
         kept = pa.schema([self._schema.field(name) for name in self._columns]).empty_table()
-        for taken in self._windows():
+        for taken in self._ranked() if self.order == "prioritised" else self._windows():
             kept = pa.concat_tables([kept, taken])
             whole = kept.num_rows - kept.num_rows % size
             for start in range(0, whole, size):
@@ -271,18 +268,18 @@ class Reader:
     def _read(self, groups: Sequence[tuple[str, int, int]]) -> pa.Table:
         return pa.concat_tables([self.store.read(path, index, self._columns) for path, index, _ in groups])
 
+    def _ranked(self) -> Iterator[pa.Table]:
+        """Yield this rank's rows by priority, from the reader's position on."""
+        order = ranking(self._weights(), self.seed, self.epoch, "priorities")
+        spool = Spool((self._read([group]) for group in self._groups), self.scratch)
+        mine = order[self.position + self.rank :: self.world]
+        for start in range(0, len(mine), _TAKEN):
+            yield spool.take(mine[start : start + _TAKEN])
+
     def _copies(self) -> NDArray[np.int64] | None:
-        if self.weight is None:
-            return None
-        column = self.weight.column
+        return copies(self._weights(), self.seed, self.epoch, "weights") if self.weight else None
+
+    def _weights(self) -> NDArray[np.float64]:
         self._columns  # noqa: B018 - refuses an unknown column
-        tables = [self.store.read(path, index, [column]) for path, index, _ in self._groups]
-        values = pa.concat_tables(tables)[column]
-        if self.weight.values is not None:
-            table = self.weight.values
-            weights = np.array([table.get(value, 0.0) for value in values.to_pylist()], dtype=np.float64)
-        else:
-            weights = pc.fill_null(pc.cast(values, pa.float64()), 0.0).to_numpy()
-        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum() > 0):
-            raise UsageError(f"weights of {column!r} must be finite, zero or more, and not all zero.")
-        return copies(weights, self.seed, self.epoch, "weights")
+        column = self.weight.column  # type: ignore[union-attr]
+        return self.weight.of(self.store.read(path, index, [column]) for path, index, _ in self._groups)  # type: ignore[union-attr]

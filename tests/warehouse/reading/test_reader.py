@@ -7,11 +7,13 @@ import shutil
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +23,8 @@ from schemas.recipe.publish import Publish
 from schemas.records import PROMPT_SET
 from tests.tables import prompt_row, prompt_rows
 from warehouse.reading import Reader, ReaderState, Weight
-from warehouse.reading.draws import copies, permutation
+from warehouse.reading.draws import copies, permutation, ranking
+from warehouse.reading.spool import Spool
 from warehouse.release.info import ReleaseInfo
 from warehouse.release.write import write_release
 
@@ -74,7 +77,7 @@ def test_shuffled_order_follows_seed_and_epoch(folder: Path):
 
 @settings(max_examples=25, deadline=None)
 @given(
-    order=st.sampled_from(["published", "shuffled"]),
+    order=st.sampled_from(["published", "shuffled", "prioritised"]),
     weighted=st.booleans(),
     worlds=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     steps=st.lists(st.integers(0, 40), min_size=4, max_size=4),
@@ -89,7 +92,8 @@ def test_killed_resumed_and_resharded_epochs_lose_nothing(  # noqa: PLR0913, PLR
     seed: int,
 ):
     """Stopped at random points and resumed on other numbers of ranks, an epoch is the uninterrupted one."""
-    weight = Weight("band", {"hard": 2.0, "medium": 1.0, "easy": 0.5}) if weighted and order == "shuffled" else None
+    asked = order == "prioritised" or (weighted and order == "shuffled")
+    weight = Weight("band", {"hard": 2.0, "medium": 1.0, "easy": 0.5}) if asked else None
     whole = _reader(folder, order=order, seed=seed, weight=weight)
     text = ReaderState(whole.store.digest, whole.plan, 0, 0).to_json()
     seen: list[int] = []
@@ -134,6 +138,60 @@ def test_weights_draw_in_proportion(folder: Path):
     assert {"hard", "medium"} == set(drawn)
     assert _ROWS == drawn.total()
     assert abs(drawn["hard"] - 2 * drawn["medium"]) <= 3
+
+
+def test_priorities_come_first_and_every_row_once(folder: Path):
+    """Hard rows come early, weightless ones last, each row once; another epoch has an order of its own."""
+    reader = replace(
+        _reader(folder, order="prioritised", weight=Weight("band", {"hard": 1e9, "medium": 1})),
+        columns=["band", "order_index"],
+    )
+    rows = list(reader)
+    assert list(range(_ROWS)) == sorted(row["order_index"] for row in rows)
+    bands = [row["band"] for row in rows]
+    assert (["hard"] * 26 + ["medium"] * 26) == bands[:52]
+    assert {"easy", None} == set(bands[52:])
+    assert [row["order_index"] for row in rows] != [row["order_index"] for row in reader.next_epoch()]
+
+
+def test_weights_may_be_raised_to_a_power(folder: Path):
+    """A power of 0 draws all rows that weigh anything alike; a greater one draws the heavy ones more."""
+    drawn = {}
+    for power in (0.0, 1.0, 3.0):
+        weight = Weight("band", {"hard": 2, "medium": 1}, power)
+        bands = Counter(
+            row["band"] for row in replace(_reader(folder, order="shuffled", weight=weight), columns=["band"])
+        )
+        drawn[power] = bands["hard"] / bands["medium"]
+    assert abs(drawn[0.0] - 1) < 0.15
+    assert drawn[0.0] < drawn[1.0] < drawn[3.0]
+
+
+@given(st.lists(st.floats(0, 100), max_size=50), st.integers())
+def test_rankings_are_permutations(weights: list[float], seed: int):
+    """Every index once, those that weigh nothing last."""
+    ranked = ranking(np.array(weights), seed).tolist()
+    assert list(range(len(weights))) == sorted(ranked)
+    weightless = [weights[place] == 0 for place in ranked]
+    assert sorted(weightless) == weightless
+
+
+def test_heavier_rows_come_first_in_proportion():
+    """Over many seeds, a row of weight 3 comes before one of weight 1 three times in four."""
+    first = sum(ranking(np.array([3.0, 1.0]), seed)[0] == 0 for seed in range(2000)) / 2000
+    assert abs(first - 0.75) < 0.03
+
+
+@given(st.lists(st.integers(0, 199), max_size=60))
+def test_a_spool_gives_any_rows_in_any_order(places: list[int]):
+    """What is taken is what was asked for, repeats included, whatever the batches."""
+    spool = _spool()
+    assert places == spool.take(np.array(places, dtype=np.int64))["at"].to_pylist() if places else True
+
+
+@cache
+def _spool() -> Spool:
+    return Spool(pa.table({"at": list(range(start, start + 40)), "text": ["x"] * 40}) for start in range(0, 200, 40))
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=50).filter(lambda values: sum(values) > 1e-6), st.integers())
@@ -184,6 +242,8 @@ def test_another_version_or_way_of_reading_is_refused(folder: Path, tmp_path: Pa
         ({"split": None}, "names 2 phases"),
         ({"columns": ["order"]}, "did you mean 'order_index'"),
         ({"weight": Weight("band")}, "order cannot be kept"),
+        ({"order": "sorted"}, "there is no order"),
+        ({"order": "prioritised"}, "prioritised by what"),
         ({"weight": Weight("c"), "order": "shuffled", "columns": ["row"]}, "no column"),
         ({"weight": Weight("band", {"none": 1}), "order": "shuffled"}, "not all zero"),
     ],
