@@ -13,7 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -228,7 +228,7 @@ class Slot:
             wires.append(_Wire(number, name, read, cap))
             places[name] = len(fds)
             fds.append(write)
-        return {"role": child.role, "limits": asdict(child.limits), "fds": places}
+        return {"role": child.role, "limits": vars(child.limits), "fds": places}
 
     def _pump(self, wires: list[_Wire], budget: float, enough: Enough | None, linger_s: float) -> Any:
         """Read the wires until the zygote tells how the children ended.

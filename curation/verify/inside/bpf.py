@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import errno
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .syscalls import PLAIN
 
@@ -22,6 +22,8 @@ _ALLOW, _ERRNO, _KILL_PROCESS = 0x7FFF0000, 0x00050000, 0x80000000
 _X32_BIT = 0x40000000
 _FIRST_NEW_CALL = 424
 _LOW = 0xFFFFFFFF
+_SIZE = 8
+"""Bytes of an instruction."""
 
 _CLONE_THREAD = 0x10000
 _CLONE_NAMESPACES = 0x7E020080
@@ -73,71 +75,72 @@ def _conditional(profile: Profile) -> list[tuple[str, tuple[Argument, ...]]]:
     ]
 
 
-@dataclass
+@dataclass(frozen=True)
 class Filter:
     """An assembled program, with the places where the process id goes."""
 
     code: bytearray
-    holes: list[int] = field(default_factory=list)
+    holes: tuple[int, ...]
 
-    def for_process(self, pid: int) -> bytes:
-        """Return the program of one process."""
+    def fill(self, pid: int) -> None:
+        """Make it the program of one process."""
         for hole in self.holes:
             struct.pack_into("=I", self.code, hole, pid)
-        return bytes(self.code)
 
 
-class _Assembler:
-    def __init__(self) -> None:
-        self.filter = Filter(bytearray())
-
-    def emit(self, code: int, value: int, if_true: int = 0, if_false: int = 0) -> None:
-        """Append one instruction; the two jumps count instructions to skip."""
-        self.filter.code += struct.pack("=HBBI", code, if_true, if_false, value & _LOW)
-
-    def hole(self, if_true: int, if_false: int) -> None:
-        """Append a comparison with the process id, to be filled in later."""
-        self.filter.holes.append(len(self.filter.code) + 4)
-        self.emit(_JEQ, 0, if_true, if_false)
+_Instruction = tuple[int, int, int, int]
+"""Operation, instructions to skip if true, if false, and a constant; `_OWN_PID` is filled in later."""
+_Leaf = list[_Instruction]
 
 
 def assemble(profile: Profile, audit_code: int, calls: dict[str, int]) -> Filter:
-    """Assemble the filter of a profile for one architecture."""
-    program = _Assembler()
-    program.emit(_LOAD, _ARCH)
-    program.emit(_JEQ, audit_code, 1, 0)
-    program.emit(_RET, _KILL_PROCESS)
-    program.emit(_LOAD, _NR)
-    program.emit(_JGE, _X32_BIT, 0, 1)
-    program.emit(_RET, _KILL_PROCESS)
-    for name in (*PLAIN, *profile.calls):
-        if name in calls:
-            program.emit(_JEQ, calls[name], 0, 1)
-            program.emit(_RET, _ALLOW)
-    for name, arguments in _conditional(profile):
-        if name in calls:
-            _block(program, calls[name], arguments)
-    program.emit(_JGE, _FIRST_NEW_CALL, 0, 1)
-    program.emit(_RET, _ERRNO | errno.ENOSYS)
-    program.emit(_JEQ, calls["clone3"], 0, 1)
-    program.emit(_RET, _ERRNO | errno.ENOSYS)
-    program.emit(_RET, _ERRNO | errno.EPERM)
-    return program.filter
+    """Assemble the filter of a profile for one architecture: what a call gets is found by binary search."""
+    header = [(_LOAD, 0, 0, _ARCH), (_JEQ, 1, 0, audit_code), _return(_KILL_PROCESS), (_LOAD, 0, 0, _NR)]
+    program = [*header, *_search(_ranges(profile, calls))]
+    holes = tuple(_SIZE * at + 4 for at, instruction in enumerate(program) if instruction[3] == _OWN_PID)
+    return Filter(bytearray().join(struct.pack("=HBBI", *line[:3], line[3] & _LOW) for line in program), holes)
 
 
-def _block(program: _Assembler, number: int, arguments: tuple[Argument, ...]) -> None:
-    """Append: if this is the call and every argument is as it must be, allow; if an argument is not, EPERM."""
-    size = sum(2 + len(argument.values) + 1 for argument in arguments) + 1
-    program.emit(_JEQ, number, 0, size)
+def _return(action: int) -> _Instruction:
+    return (_RET, 0, 0, action)
+
+
+def _ranges(profile: Profile, calls: dict[str, int]) -> list[tuple[int, _Leaf]]:
+    """Return what calls get as ``(first number, leaf)``, each valid up to the next."""
+    named = {calls[name]: [_return(_ALLOW)] for name in (*PLAIN, *profile.calls) if name in calls}
+    named |= {calls[name]: _condition(arguments) for name, arguments in _conditional(profile) if name in calls}
+    named[calls["clone3"]] = [_return(_ERRNO | errno.ENOSYS)]
+    ranges: list[tuple[int, _Leaf]] = []
+    for number in sorted({0, _FIRST_NEW_CALL, _X32_BIT, *named, *(number + 1 for number in named)}):
+        leaf = named.get(number) or [_return(_unnamed(number))]
+        if not ranges or ranges[-1][1] != leaf:
+            ranges.append((number, leaf))
+    return ranges
+
+
+def _unnamed(number: int) -> int:
+    if number >= _X32_BIT:
+        return _KILL_PROCESS
+    return _ERRNO | (errno.ENOSYS if number >= _FIRST_NEW_CALL else errno.EPERM)
+
+
+def _search(ranges: list[tuple[int, _Leaf]]) -> list[_Instruction]:
+    """Return the code that finds the range of a call's number and goes on with its leaf."""
+    if len(ranges) == 1:
+        return ranges[0][1]
+    middle = len(ranges) // 2
+    below, above = _search(ranges[:middle]), _search(ranges[middle:])
+    return [(_JGE, len(below), 0, ranges[middle][0]), *below, *above]
+
+
+def _condition(arguments: tuple[Argument, ...]) -> _Leaf:
+    """Return the code that allows a call if every argument is as it must be."""
+    code: _Leaf = []
     for argument in arguments:
         high = argument.mask >> 32
-        program.emit(_LOAD, _ARGS + 8 * argument.index + (4 if high else 0))
-        program.emit(_AND, high or argument.mask)
-        last = len(argument.values) - 1
-        for position, value in enumerate(argument.values):
-            if value == _OWN_PID:
-                program.hole(last - position + 1, 0)
-            else:
-                program.emit(_JEQ, value, last - position + 1, 0)
-        program.emit(_RET, _ERRNO | errno.EPERM)
-    program.emit(_RET, _ALLOW)
+        code.append((_LOAD, 0, 0, _ARGS + 8 * argument.index + (4 if high else 0)))
+        code.append((_AND, 0, 0, high or argument.mask))
+        for left, value in zip(reversed(range(len(argument.values))), argument.values, strict=True):
+            code.append((_JEQ, left + 1, 0, value))
+        code.append(_return(_ERRNO | errno.EPERM))
+    return [*code, _return(_ALLOW)]

@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from .frames import ProtocolError, read_frame, write_frame
+from .frames import ProtocolError, Stream, write_frame
 from .values import NotPlainError, Objects, decode, encode
 
 __all__ = ["describe", "load", "own_classes", "run_calls", "serve"]
@@ -120,6 +120,7 @@ class _Handles(Objects):
     """Keeps what cannot cross and sends a handle for it; instances of the prelude's classes cross by attributes."""
 
     def __init__(self, module: ModuleType, shared: set[str]) -> None:
+        super().__init__()
         self.module = module
         self.shared = shared
         self.kept: list[Any] = []
@@ -177,7 +178,8 @@ def serve(payload: dict[str, Any], channel: int) -> None:
         return
     write_frame(channel, {"t": -1, "ok": True})
     handles = _Handles(module, set(payload.get("shared", ())))
-    while (body := read_frame(channel)) is not None:
+    requests = Stream(channel)
+    while (body := requests.read()) is not None:
         handles.begin()
         request = decode(body, handles)
         handles.fill(request.get("objects", []))

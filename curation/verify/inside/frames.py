@@ -8,12 +8,14 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["MAX_FRAME", "Frames", "ProtocolError", "pack", "read_frame", "split", "write_frame"]
+__all__ = ["MAX_FRAME", "Frames", "ProtocolError", "Stream", "pack", "split", "write_frame"]
 
 MAX_FRAME = 32 << 20
 """Largest frame, in bytes: room for an integer of 10^7 digits."""
 
 _HEAD = struct.Struct("!I")
+_CHUNK = 1 << 16
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 
 class ProtocolError(Exception):
@@ -28,7 +30,7 @@ def pack(message: Any) -> bytes:
     ProtocolError
         If it is larger than `MAX_FRAME`.
     """
-    body = json.dumps(message, separators=(",", ":"), allow_nan=False).encode()
+    body = _JSON.encode(message).encode()
     if len(body) > MAX_FRAME:
         raise ProtocolError(f"a frame of {len(body)} bytes is larger than {MAX_FRAME}")
     return _HEAD.pack(len(body)) + body
@@ -41,24 +43,42 @@ def write_frame(fd: int, message: Any) -> None:
         data = data[os.write(fd, data) :]
 
 
-def read_frame(fd: int) -> bytes | None:
-    """Read the body of one frame; None at the end of the stream.
+class Stream:
+    """Reads frames from a descriptor, as they come."""
 
-    Raises
-    ------
-    ProtocolError
-        If the stream ends inside a frame, or the frame is larger than `MAX_FRAME`.
-    """
-    head = _read(fd, _HEAD.size)
-    if head is None:
-        return None
-    (size,) = _HEAD.unpack(head)
-    if size > MAX_FRAME:
-        raise ProtocolError(f"a frame of {size} bytes is larger than {MAX_FRAME}")
-    body = _read(fd, size)
-    if body is None:
-        raise ProtocolError("the stream ended inside a frame")
-    return body
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self._ahead = bytearray()
+
+    def read(self) -> bytes | None:
+        """Return the body of the next frame; None at the end of the stream.
+
+        Raises
+        ------
+        ProtocolError
+            If the stream ends inside a frame, or the frame is larger than `MAX_FRAME`.
+        """
+        if not self._fill(_HEAD.size):
+            return None
+        (size,) = _HEAD.unpack_from(self._ahead)
+        if size > MAX_FRAME:
+            raise ProtocolError(f"a frame of {size} bytes is larger than {MAX_FRAME}")
+        end = _HEAD.size + size
+        self._fill(end)
+        body = bytes(self._ahead[_HEAD.size : end])
+        del self._ahead[:end]
+        return body
+
+    def _fill(self, size: int) -> bool:
+        """Read until ``size`` bytes are there; tell whether there were any before the end."""
+        while len(self._ahead) < size:
+            chunk = os.read(self.fd, max(_CHUNK, size - len(self._ahead)))
+            if not chunk and self._ahead:
+                raise ProtocolError("the stream ended inside a frame")
+            if not chunk:
+                return False
+            self._ahead += chunk
+        return True
 
 
 class Frames:
@@ -82,16 +102,3 @@ class Frames:
 def split(data: bytes | bytearray) -> list[bytes]:
     """Return the complete frame bodies of a stream."""
     return list(Frames().read(data))
-
-
-def _read(fd: int, size: int) -> bytes | None:
-    chunks, left = [], size
-    while left:
-        chunk = os.read(fd, min(left, 1 << 20))
-        if not chunk:
-            if left == size:
-                return None
-            raise ProtocolError("the stream ended inside a frame")
-        chunks.append(chunk)
-        left -= len(chunk)
-    return b"".join(chunks)

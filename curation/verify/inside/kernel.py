@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
-import stat
 import struct
+from pathlib import Path
 
 __all__ = [
+    "CallFilter",
     "Landlock",
     "adopt_orphans",
     "drop_capabilities",
-    "install_filter",
     "landlock_abi",
     "mount",
     "no_new_privileges",
     "pivot_root",
+    "restrict",
     "set_death_signal",
     "setns",
     "unmount",
@@ -75,13 +76,17 @@ def drop_capabilities() -> None:
     _check(_libc.syscall(_CAPSET_NUMBER[_MACHINE], header, data), "capset")
 
 
-def install_filter(code: bytes) -> None:
-    """Load a BPF program as this process's system-call filter."""
-    buffer = ctypes.create_string_buffer(code, len(code))
-    program = struct.pack("@HP", len(code) // 8, ctypes.addressof(buffer))
-    _check(
-        _libc.syscall(_SECCOMP_NUMBER[_MACHINE], 1, 0, ctypes.create_string_buffer(program, len(program))), "seccomp"
-    )
+class CallFilter:
+    """A BPF program laid out for the kernel, which reads it where it is."""
+
+    def __init__(self, code: bytearray) -> None:
+        self._code = (ctypes.c_char * len(code)).from_buffer(code)
+        program = struct.pack("@HP", len(code) // 8, ctypes.addressof(self._code))
+        self._program = ctypes.create_string_buffer(program, len(program))
+
+    def install(self) -> None:
+        """Make it this process's system-call filter for good."""
+        _check(_libc.syscall(_SECCOMP_NUMBER[_MACHINE], 1, 0, self._program), "seccomp")
 
 
 def unshare(flags: int) -> None:
@@ -117,36 +122,44 @@ def landlock_abi() -> int:
 
 
 class Landlock:
-    """Which files this process may still reach; nothing else, no network, no signals to others.
+    """Makes rulesets: which files a process may still reach; nothing else, no network, no signals to others.
 
     Parameters
     ----------
     abi
         What `landlock_abi` returned.
     readable
-        Descriptors of files and folders that may be read and executed.
+        Files and folders that may be read and executed.
     devices
-        Descriptors of devices that may be read and written.
+        Devices that may be read and written.
     """
 
-    def __init__(self, abi: int, readable: list[int], devices: list[int]) -> None:
-        handled = _ALL_OF_ABI[min(abi, 5)]
-        size = 24 if abi >= 6 else 16 if abi >= 4 else 8  # noqa: PLR2004 - versions of the interface
-        self._attributes = ctypes.create_string_buffer(struct.pack("=QQQ", handled, 3, 3)[:size], size)
-        self._write = (_READ & ~_EXECUTE | _WRITE) & handled
-        of_files = (_READ_FILE | _EXECUTE) & handled
-        self._rules = [
-            *((fd, _READ if stat.S_ISDIR(os.fstat(fd).st_mode) else of_files) for fd in readable),
-            *((fd, (_READ_FILE | _WRITE_FILE | _TRUNCATE) & handled) for fd in devices),
-        ]
+    def __init__(self, abi: int, readable: list[str], devices: list[str]) -> None:
+        self._handled = _ALL_OF_ABI[min(abi, 5)]
+        self._size = 24 if abi >= 6 else 16 if abi >= 4 else 8  # noqa: PLR2004 - versions of the interface
+        self._readable, self._devices = readable, devices
 
-    def restrict(self, writable: int | None) -> None:
-        """Restrict this process for good; ``writable`` is the one folder in which it may make and change files."""
-        attributes = self._attributes
-        ruleset = _check(_libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(len(attributes)), 0), "landlock")
-        rules = self._rules if writable is None else [*self._rules, (writable, self._write)]
-        for fd, access in rules:
-            rule = ctypes.create_string_buffer(struct.pack("=Qi", access, fd), 12)
+    def ruleset(self, writable: str | None) -> int:
+        """Return the descriptor of a ruleset; ``writable`` is the one folder in which files may be made and changed."""
+        attributes = ctypes.create_string_buffer(struct.pack("=QQQ", self._handled, 3, 3)[: self._size], self._size)
+        ruleset = _check(_libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(self._size), 0), "landlock")
+        for path in self._readable:
+            self._allow(ruleset, path, _READ if Path(path).is_dir() else _READ_FILE | _EXECUTE)
+        for path in self._devices:
+            self._allow(ruleset, path, _READ_FILE | _WRITE_FILE | _TRUNCATE)
+        if writable is not None:
+            self._allow(ruleset, writable, _READ & ~_EXECUTE | _WRITE)
+        return ruleset
+
+    def _allow(self, ruleset: int, path: str, access: int) -> None:
+        fd = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            rule = ctypes.create_string_buffer(struct.pack("=Qi", access & self._handled, fd), 12)
             _check(_libc.syscall(_LANDLOCK_ADD, ruleset, 1, rule, 0), "landlock rule")
-        _check(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0), "landlock")
-        os.close(ruleset)
+        finally:
+            os.close(fd)
+
+
+def restrict(ruleset: int) -> None:
+    """Hold this process, and all that it becomes, to a ruleset of `Landlock`."""
+    _check(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0), "landlock")

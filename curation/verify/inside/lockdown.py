@@ -2,29 +2,36 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
 import signal
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .bpf import PROFILES, assemble
-from .kernel import Landlock, adopt_orphans, drop_capabilities, install_filter, no_new_privileges, set_death_signal
+from . import roles
+from .bpf import PROFILES, Filter, assemble
+from .kernel import (
+    CallFilter,
+    Landlock,
+    adopt_orphans,
+    drop_capabilities,
+    no_new_privileges,
+    restrict,
+    set_death_signal,
+)
 from .namespaces import Namespaces
+from .scratch import Scratch
 from .syscalls import numbers
 
 __all__ = ["SLACK_MB", "Cage", "Limits"]
 
 SLACK_MB = 1024
 """Address space that a program may reserve beyond its memory: stacks of threads, arenas, what is never touched."""
-_CHANNEL, _READY, _RESERVED = 3, 5, 8
-"""Places of wires in a child; the zygote keeps nothing of its own up to the last, where wires are put over it."""
+_READY, _RESERVED = 5, 8
+"""Last place of a wire in a child; the zygote keeps nothing of its own below the second."""
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
-_SCRATCH_MB, _SCRATCH_INODES = 128, 8192
 _OPEN_FILES = 64
 
 
@@ -54,23 +61,22 @@ class Limits:
 
     def apply(self, *, threads: bool) -> None:
         """Lower soft and hard limits of this process, so that they cannot be raised again."""
-        cpu = int(self.cpu_s) + 2
-        caps = {
-            "RLIMIT_CPU": cpu,
-            "RLIMIT_DATA": (self.memory_mb + SLACK_MB) << 20,
-            "RLIMIT_FSIZE": self.file_mb << 20,
-            "RLIMIT_NOFILE": _OPEN_FILES,
-            "RLIMIT_CORE": 0,
-            "RLIMIT_MSGQUEUE": 0,
-            "RLIMIT_MEMLOCK": 0,
-        }
+        _lower(resource.RLIMIT_CPU, int(self.cpu_s) + 2)
+        _lower(resource.RLIMIT_DATA, (self.memory_mb + SLACK_MB) << 20)
+        _lower(resource.RLIMIT_FSIZE, self.file_mb << 20)
+        _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
         if threads:
-            caps["RLIMIT_NPROC"] = self.threads
-        for name, wanted in caps.items():
-            if (which := getattr(resource, name, None)) is not None:
-                hard = resource.getrlimit(which)[1]
-                value = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-                resource.setrlimit(which, (value, value))
+            _lower(resource.RLIMIT_NPROC, self.threads)
+
+
+_HARD = {which: resource.getrlimit(which)[1] for name, which in vars(resource).items() if name.startswith("RLIMIT_")}
+_NEVER = ("RLIMIT_CORE", "RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK")
+"""What nobody in a sandbox gets any of, the zygote included."""
+
+
+def _lower(which: int, wanted: int) -> None:
+    value = wanted if _HARD[which] == resource.RLIM_INFINITY else min(wanted, _HARD[which])
+    resource.setrlimit(which, (value, value))
 
 
 class Cage:
@@ -87,16 +93,20 @@ class Cage:
         while os.open(os.devnull, os.O_RDWR) < _RESERVED:
             pass
         self.uids: list[int] | None = settings["uids"]
-        self.scratch_home: str = settings["scratch"]
-        self.scratch: str | None = None
-        self.jobs = 0
         self.namespaces = self.landlock = None
-        self.filters: dict[str, Any] = {}
+        self.filters: dict[str, tuple[Filter, CallFilter]] = {}
         self.linux = os.uname().sysname == "Linux"
+        for name in _NEVER:
+            if (which := getattr(resource, name, None)) is not None:
+                _lower(which, 0)
         if settings["rung"] == "L3":
-            self.namespaces = Namespaces(settings["readable"], self._folder(), own_user=self.uids is None)
+            root = Path(settings["scratch"], f"root-{os.getpid()}")
+            root.mkdir(0o700)
+            self.namespaces = Namespaces(settings["readable"], str(root), own_user=self.uids is None)
         self.proc = self.namespaces.proc if self.namespaces else os.open("/proc" if self.linux else "/", os.O_RDONLY)
         self.null = os.open(os.devnull, os.O_RDWR)
+        self.scratch = Scratch(settings["scratch"], self.uids[0] if self.uids else None, self.namespaces)
+        self.rulesets: dict[str, int] = {}
         if settings["rung"] != "L1":
             self._prepare_filters(settings)
         if self.linux:
@@ -107,50 +117,29 @@ class Cage:
     def _prepare_filters(self, settings: dict[str, Any]) -> None:
         architecture = numbers()
         assert architecture is not None, "the ladder has found the filter to work"
-        self.filters = {name: assemble(profile, *architecture) for name, profile in PROFILES.items()}
+        for name, profile in PROFILES.items():
+            filter_ = assemble(profile, *architecture)
+            self.filters[name] = filter_, CallFilter(filter_.code)
         paths = ["/"] if self.namespaces else [path for path in settings["readable"] if Path(path).exists()]
         devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-        self.landlock = Landlock(
-            settings["abi"],
-            [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in paths],
-            [os.open(path, os.O_PATH | os.O_CLOEXEC) for path in devices if Path(path).exists()],
-        )
+        self.landlock = Landlock(settings["abi"], paths, [path for path in devices if Path(path).exists()])
+        self.rulesets["apart"] = self.landlock.ruleset(None)
 
     def before(self) -> None:
-        """Make an empty working directory for the next job."""
-        uid, gid = (self.uids[0],) * 2 if self.uids else (os.geteuid(), os.getegid())
-        if self.namespaces:
-            self.scratch = self.namespaces.fresh_scratch(uid, gid, _SCRATCH_MB, _SCRATCH_INODES)
+        """Have an empty working directory for the next job."""
+        if not self.scratch.provide():
             return
-        self.scratch = self._folder()
-        if self.uids:
-            os.chown(self.scratch, uid, gid)
-
-    def _folder(self) -> str:
-        self.jobs += 1
-        folder = f"{self.scratch_home}/{os.getpid()}-{self.jobs}"
-        Path(folder).mkdir(0o700)
-        return folder
+        os.environ["HOME"] = os.environ["TMPDIR"] = self.scratch.path
+        if self.landlock:
+            if "scratch" in self.rulesets:
+                os.close(self.rulesets["scratch"])
+            self.rulesets["scratch"] = self.landlock.ruleset(self.scratch.path)
 
     def after(self, *, forked: bool) -> None:
         """Remove what the job left: files, and at rungs where it could fork, processes."""
-        if self.namespaces:
-            self.namespaces.drop_scratch()
-            return
-        if forked or not self.filters:
+        if not self.namespaces and (forked or not self.filters):
             self._sweep()
-        try:
-            Path(self.scratch or "").rmdir()
-        except OSError:
-            self._remove(self.scratch or "")
-
-    @staticmethod
-    def _remove(folder: str) -> None:
-        """Remove what programs made: depths that recursion cannot follow, folders that nobody may enter."""
-        for command in (["/bin/chmod", "-R", "u+rwx", folder], ["/bin/rm", "-rf", folder]):
-            quiet = [(os.POSIX_SPAWN_DUP2, os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), 2)]
-            os.waitpid(os.posix_spawn(command[0], command, {}, file_actions=quiet), 0)
-            os.close(quiet[0][1])
+        self.scratch.settle()
 
     def _sweep(self) -> None:
         for uid in self.uids or ():
@@ -212,7 +201,7 @@ class Cage:
         except BlockingIOError:
             return b""
 
-    def enter(self, spec: dict[str, Any], limits: Limits, fds: dict[str, int], run: Callable[..., None]) -> None:
+    def enter(self, spec: dict[str, Any], limits: Limits, fds: dict[str, int]) -> None:
         """Lock this process down as ``spec`` says, then do what its role does."""
         try:
             payload = self._lock_down(spec, limits, fds)
@@ -221,43 +210,34 @@ class Cage:
             raise
         os.write(_READY, b"+")
         os.close(_READY)
-        run(spec["role"], payload)
+        roles.run(spec["role"], payload)
 
     def _lock_down(self, spec: dict[str, Any], limits: Limits, fds: dict[str, int]) -> dict[str, Any]:
-        from .roles import read_payload
-
         os.setsid()
-        payload = read_payload(fds["payload"])
-        profile = spec["role"] if spec["role"] in ("native", "compile") else "program"
-        tester = spec["role"] in ("tester", "grader")
-        os.chdir("/" if tester else self.scratch or "/")
-        os.environ["HOME"] = os.environ["TMPDIR"] = "/" if tester else self.scratch or "/"
+        payload = roles.read_payload(fds["payload"])
+        apart = spec["role"] in ("tester", "grader")
+        if apart:
+            os.chdir("/")
+            os.environ["HOME"] = os.environ["TMPDIR"] = "/"
         self._wire(fds)
         limits.apply(threads=self.uids is not None or self.namespaces is not None)
-        self._confine(None if tester else self.scratch)
+        if self.rulesets:
+            no_new_privileges()
+            restrict(self.rulesets["apart" if apart else "scratch"])
         if self.uids:
-            uid = self.uids[1 if tester else 0]
+            uid = self.uids[1 if apart else 0]
             os.setgroups([])
             os.setresgid(uid, uid, uid)
             os.setresuid(uid, uid, uid)
-        self._seal(profile)
+        self._seal(spec["role"] if spec["role"] in self.filters else "program")
         return payload
 
     def _wire(self, fds: dict[str, int]) -> None:
-        """Put the wires where the role expects them, and close everything else but what locking down needs."""
-        for name, at in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
-            os.dup2(fds.get(name, self.null), at)
+        """Put the wires where the role expects them, below everything else that is open."""
         second = fds.get("link", fds.get("executable", self.null))
-        high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 200) for fd in (fds["channel"], second, self.ready_write)]
-        for place, fd in enumerate(high, _CHANNEL):
-            os.dup2(fd, place)
-
-    def _confine(self, scratch: str | None) -> None:
-        if self.landlock is None:
-            return
-        no_new_privileges()
-        folder = os.open(scratch, os.O_PATH) if scratch else None
-        self.landlock.restrict(folder)
+        own = (fds.get("stdin"), fds.get("stdout"), fds.get("stderr"), fds["channel"], second, self.ready_write)
+        for place, fd in enumerate(own):
+            os.dup2(self.null if fd is None else fd, place)
 
     def _seal(self, profile: str) -> None:
         if self.linux:
@@ -266,4 +246,6 @@ class Cage:
             set_death_signal(signal.SIGKILL)
         os.closerange(_READY + 1, 4096)
         if self.filters:
-            install_filter(self.filters[profile].for_process(os.getpid()))
+            filter_, program = self.filters[profile]
+            filter_.fill(os.getpid())
+            program.install()

@@ -17,7 +17,7 @@ _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8,
 _LOCKED = _NOSUID | _NODEV | _NOEXEC | 1024 | 2048
 """Flags that a bind mount in a user namespace must keep: nosuid, nodev, noexec, noatime, nodiratime."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
-_SCRATCH = "/scratch"
+_SCRATCH, _SCRATCH_MB, _SCRATCH_INODES = "/scratch", 128, 8192
 
 
 class Namespaces:
@@ -43,7 +43,6 @@ class Namespaces:
         socket.sethostname("sandbox")
         mount("none", "/", "", _REC | _PRIVATE)
         self._build(readable, place)
-        self._made = False
 
     @staticmethod
     def _build(readable: list[str], root: str) -> None:
@@ -58,18 +57,17 @@ class Namespaces:
         os.chdir("/")
         mount("none", "/", "", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV)
 
-    def fresh_scratch(self, uid: int, gid: int, size_mb: int, inodes: int) -> str:
-        """Mount an empty file system in memory, owned by ``uid``, and return where it is."""
-        options = f"size={size_mb}m,nr_inodes={inodes},mode=700,uid={uid},gid={gid}"
+    def mount_scratch(self, owner: int | None) -> str:
+        """Mount an empty file system in memory, owned by ``owner``, and return where it is."""
+        uid, gid = (os.geteuid(), os.getegid()) if owner is None else (owner, owner)
+        options = f"size={_SCRATCH_MB}m,nr_inodes={_SCRATCH_INODES},mode=700,uid={uid},gid={gid}"
         mount("tmpfs", _SCRATCH, "tmpfs", _NOSUID | _NODEV, options)
-        self._made = True
         return _SCRATCH
 
-    def drop_scratch(self) -> None:
+    @staticmethod
+    def unmount_scratch() -> None:
         """Throw away what the last job left."""
-        if self._made:
-            unmount(_SCRATCH)
-            self._made = False
+        unmount(_SCRATCH)
 
     def fork(self) -> int:
         """Fork a child that is the first process of a pid namespace of its own."""

@@ -6,7 +6,6 @@ import atexit
 import io
 import os
 import sys
-import threading
 import traceback
 from contextlib import suppress
 from types import ModuleType
@@ -72,7 +71,8 @@ def _finish(channel: int, status: int) -> None:
     _flush()
     with suppress(OSError):
         write_frame(channel, {"main": status})
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - joins non-daemon threads
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()  # noqa: SLF001 - joins non-daemon threads
     atexit._run_exitfuncs()  # noqa: SLF001
     _flush()
 

@@ -6,12 +6,13 @@ import json
 import os
 from typing import Any
 
-from .candidate import run_calls, serve
+from .candidate import load, resolve, run_calls, serve
+from .frames import pack
 from .grader import run_grader, same
 from .native import compile_program, run_native
 from .program import run_program
 from .tester import run_suite
-from .values import decode
+from .values import decode, encode
 
 __all__ = ["CHANNEL", "LINK", "read_payload", "run", "warm"]
 
@@ -20,18 +21,40 @@ CHANNEL = 3
 LINK = 4
 """Where a tester talks to its candidate; for a compiled program, its executable."""
 
+_ROUNDS = 20
+_EXERCISE = {
+    "prelude": "import math\nfrom typing import List, Optional\n",
+    "program": """
+import math
+from typing import Dict, List, Optional, Tuple
+class Exercise:
+    def run(self, values: List[int]) -> Optional[Dict[str, Tuple[int, ...]]]:
+        return {str(value): (value, [value], True, None) for value in sorted(values, key=str)}
+def exercise(values: List[float]) -> List[float]:
+    return [Exercise().run(values), *values, math.inf, {1, 2}]
+""",
+    "candidate": "exercise",
+}
+
 
 def read_payload(fd: int) -> dict[str, Any]:
     """Read what the child is to work on."""
-    with os.fdopen(fd, "rb") as file:
-        body = file.read()
+    body = os.pread(fd, os.fstat(fd).st_size, 0)
     return decode(body) if b'"!"' in body else json.loads(body)
 
 
 def warm(role: str) -> None:
-    """Do once, before any child is forked, what every child of a role would do first."""
+    """Do over and over, before any child is forked, what children of a role will do first.
+
+    The interpreter rewrites code while it is new (PEP 659). Where that has happened before the fork, children share
+    the memory that they would have to copy.
+    """
     if role == "grader":
         same("\\boxed{\\frac{1}{2}}", "\\boxed{0.5}")
+    for _ in range(_ROUNDS):
+        module = load(json.loads(json.dumps(_EXERCISE)))
+        for value in decode(json.dumps(encode(resolve(module, "exercise")([1, 2.5, "x"])))):
+            pack({"nonce": "", "t": 0, "ok": encode(value)})
 
 
 def run(role: str, payload: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from types import CodeType
 from typing import Any
 
 from .candidate import describe, own_classes
-from .frames import ProtocolError, pack, read_frame, write_frame
+from .frames import ProtocolError, Stream, pack, write_frame
 from .values import NotPlainError, Objects, decode, encode
 
 __all__ = ["run_suite"]
@@ -73,6 +73,7 @@ class _Shared(Objects):
     """Instances of the prelude's classes cross by their attributes, other objects by handle."""
 
     def __init__(self, link: _Link, classes: dict[str, type]) -> None:
+        super().__init__()
         self.link = link
         self.classes = classes
         self.begin()
@@ -128,6 +129,8 @@ class _Link:
 
     def __init__(self, fd: int, classes: dict[str, type]) -> None:
         self.fd = fd
+        self.answers = Stream(fd)
+        self.asked = 0
         self.shared = _Shared(self, classes)
         self.raised: BaseException | None = None
         self._names: dict[str, Any] = {}
@@ -158,25 +161,25 @@ class _Link:
         return self._exchange(request)["ok"]
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
-        nonce = os.urandom(8).hex()
+        self.asked = number = self.asked + 1
         self.shared.begin()
-        message = encode({**request, "n": nonce}, self.shared)
+        message = encode({**request, "n": number}, self.shared)
         message["objects"] = self.shared.attributes()
         try:
             data = memoryview(pack(message))
             while data:
                 data = data[os.write(self.fd, data) :]
             self.shared.begin()
-            body = read_frame(self.fd)
+            body = self.answers.read()
         except (OSError, ProtocolError) as error:
             raise CandidateGone from error
         if body is None:
             raise CandidateGone
-        return self._understand(body, nonce)
+        return self._understand(body, number)
 
-    def _understand(self, body: bytes, nonce: str) -> dict[str, Any]:
+    def _understand(self, body: bytes, number: int) -> dict[str, Any]:
         try:
-            answer = self._read_answer(body, nonce)
+            answer = self._read_answer(body, number)
         except (ProtocolError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             self.raised = CandidateError("RE", f"the candidate answered nonsense: {describe(error)}")
             raise self.raised from error
@@ -185,9 +188,9 @@ class _Link:
             raise self.raised
         return answer
 
-    def _read_answer(self, body: bytes, nonce: str) -> dict[str, Any]:
+    def _read_answer(self, body: bytes, number: int) -> dict[str, Any]:
         answer = decode(body, self.shared)
-        if not isinstance(answer, dict) or answer.get("n") != nonce or not ("ok" in answer or "status" in answer):
+        if not isinstance(answer, dict) or answer.get("n") != number or not ("ok" in answer or "status" in answer):
             raise ProtocolError("not an answer to what was asked")
         self.shared.fill(answer.get("objects") or [])
         return answer
@@ -242,7 +245,7 @@ def run_suite(payload: dict[str, Any], channel: int, link_fd: int) -> None:
         write_frame(channel, {"t": -1, "status": "XX", "detail": f"the suite does not load: {describe(error)}"})
         return
     link = _Link(link_fd, own_classes(prelude, "suite"))
-    if failure := _greeting(link_fd):
+    if failure := _greeting(link.answers):
         write_frame(channel, {"t": -1, **failure})
         return
     for index, code in enumerate(codes):
@@ -255,10 +258,10 @@ def run_suite(payload: dict[str, Any], channel: int, link_fd: int) -> None:
             return
 
 
-def _greeting(fd: int) -> dict[str, str] | None:
+def _greeting(answers: Stream) -> dict[str, str] | None:
     """Wait until the program is loaded; return what went wrong, if anything did."""
     try:
-        body = read_frame(fd)
+        body = answers.read()
         message = decode(body) if body is not None else None
     except (OSError, ProtocolError):
         return {"status": "RE", "detail": "the program wrote to the channel"}

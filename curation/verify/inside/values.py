@@ -41,6 +41,9 @@ class NotPlainError(TypeError):
 class Objects:
     """What a side does with values that are neither JSON nor tagged: refuses them, unless it knows better."""
 
+    def __init__(self) -> None:
+        self.reader = json.JSONDecoder(object_pairs_hook=self._build, parse_constant=_refuse, parse_float=_finite)
+
     def outgoing(self, value: Any, encode_part: Callable[[Any], Any]) -> Any:  # noqa: ARG002 - for subclasses
         """Return the encoding of ``value``."""
         raise NotPlainError(f"a value of type {type(value).__name__} is not JSON")
@@ -48,6 +51,31 @@ class Objects:
     def incoming(self, tag: str, fields: dict[str, Any]) -> Any:  # noqa: ARG002 - for subclasses
         """Return the value of a tagged object that `decode` does not know."""
         raise ProtocolError(f"unknown tag {tag!r}")
+
+    def _build(self, pairs: list[tuple[str, Any]]) -> Any:
+        fields = dict(pairs)
+        if len(fields) != len(pairs):
+            raise ProtocolError("duplicate keys")
+        tag = fields.get(_TAG)
+        if tag is None:
+            return fields
+        if not isinstance(tag, str):
+            raise ProtocolError("a tag that is not a word")
+        builder = _BUILDERS.get(tag)
+        if tag in _HASHED:
+            _check_keys(fields["v"] if tag in _SETS else [key for key, _ in fields["v"]])
+        return builder(fields["v"]) if builder else self.incoming(tag, fields)
+
+
+def _refuse(word: str) -> None:
+    raise ProtocolError(f"{word} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ProtocolError(f"{text[:20]} is not finite")
+    return value
 
 
 no_objects = Objects()
@@ -182,23 +210,8 @@ def decode(body: bytes | str, objects: Objects = no_objects) -> Any:
         On anything but well-formed JSON: duplicate keys, NaN or Infinity as words, numbers of thousands of digits,
         nesting beyond the parser's limit, unknown or malformed tags.
     """
-
-    def build(pairs: list[tuple[str, Any]]) -> Any:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            raise ProtocolError("duplicate keys")
-        tag = fields.get(_TAG)
-        if tag is None:
-            return fields
-        if not isinstance(tag, str):
-            raise ProtocolError("a tag that is not a word")
-        builder = _BUILDERS.get(tag)
-        if tag in _HASHED:
-            _check_keys(fields["v"] if tag in _SETS else [key for key, _ in fields["v"]])
-        return builder(fields["v"]) if builder else objects.incoming(tag, fields)
-
     try:
-        return json.loads(body, object_pairs_hook=build, parse_constant=_refuse, parse_float=_finite)
+        return objects.reader.decode(body if isinstance(body, str) else body.decode())
     except ProtocolError:
         raise
     except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
@@ -212,14 +225,3 @@ def _check_keys(keys: list[Any]) -> None:
     hashes = sorted(hash(key) for key in keys)
     if any(a == b for a, b in zip(hashes, hashes[_MANY_ALIKE:], strict=False)):
         raise ProtocolError(f"more than {_MANY_ALIKE} keys collide")
-
-
-def _refuse(word: str) -> None:
-    raise ProtocolError(f"{word} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ProtocolError(f"{text[:20]} is not finite")
-    return value

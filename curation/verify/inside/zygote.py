@@ -26,12 +26,12 @@ from .lockdown import Cage, Limits
 
 __all__ = ["main"]
 
-_TICK_S = 0.05
+_TICK_S, _BLINK_S = 0.05, 0.005
 _PATIENCE = 20
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _PRELOAD = (
     "bisect", "cmath", "collections.abc", "copy", "dataclasses", "datetime", "enum", "functools", "heapq", "io",
-    "itertools", "json", "math", "operator", "random", "re", "string", "threading", "time", "traceback", "typing",
+    "itertools", "json", "math", "operator", "random", "re", "string", "time", "traceback", "typing",
 )  # fmt: skip
 
 
@@ -44,10 +44,22 @@ class _Child:
     started: float
     killed: str | None = None
     exit: dict[str, Any] | None = None
-    clock: int = field(init=False)
+    end: int | None = field(init=False)
+    """What becomes readable when it ends, where the system has such a thing."""
 
     def __post_init__(self) -> None:
         self.clock = (~self.pid << 3) | 2
+        self.end = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+
+    def reap(self) -> bool:
+        """Note how the child ended, if it has; tell whether it has."""
+        pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+        if pid:
+            cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - self.started
+            self.exit = {"status": status, "cpu": cpu, "wall": wall, "rss": usage.ru_maxrss, "killed": self.killed}
+            if self.end is not None:
+                os.close(self.end)
+        return self.exit is not None
 
     def kill(self, reason: str) -> None:
         """End the child, and remember why."""
@@ -74,7 +86,7 @@ class _Child:
             self.kill("wall")
         elif memory_mb > self.limits.memory_mb:
             self.kill("memory")
-        return max(0.005, min(_TICK_S, self.limits.cpu_s - cpu))
+        return max(_BLINK_S, min(_TICK_S if self.end else _BLINK_S, self.limits.cpu_s - cpu))
 
 
 class Zygote:
@@ -83,11 +95,6 @@ class Zygote:
     def __init__(self, control: socket.socket, cage: Cage) -> None:
         self.control = control
         self.cage = cage
-        self.wake_read, wake_write = os.pipe()
-        os.set_blocking(self.wake_read, False)
-        os.set_blocking(wake_write, False)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def serve(self) -> None:
         """Run jobs until the judge hangs up."""
@@ -126,9 +133,7 @@ class Zygote:
         """Turn this fresh fork into the child; never returns."""
         status = 71
         try:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self.cage.enter(spec, limits, fds, roles.run)
+            self.cage.enter(spec, limits, fds)
             status = 0
         finally:
             os._exit(status)
@@ -140,46 +145,23 @@ class Zygote:
         def starved() -> float:
             return sum(self.cage.starved_s(child.pid) for child in children if child.exit is None)
 
-        while any(child.exit is None for child in children):
-            ready, _, _ = select.select([self.wake_read, *([self.control] if alive else [])], [], [], delay)
-            if self.wake_read in ready:
-                with suppress(BlockingIOError):
-                    os.read(self.wake_read, 4096)
+        while running := [child for child in children if child.exit is None]:
+            watched = [child.end for child in running if child.end is not None]
+            ready, _, _ = select.select([*watched, self.control] if alive else watched, [], [], delay)
             if self.control in ready:
                 alive = bool(self.control.recv(16))
-                self._kill_all(children, "stopped")
-            self._reap(children)
-            running = [child for child in children if child.exit is None]
-            if running and not ready:
+                _kill_all(running, "stopped")
+            for child in running:
+                if child.reap() and child is children[-1]:
+                    _kill_all(running, "finished")
+            if not ready:
                 delay = min(child.check(self.cage.resident_mb(child.pid), starved) for child in running)
         return alive
 
-    @staticmethod
-    def _kill_all(children: list[_Child], reason: str) -> None:
-        for child in children:
-            child.kill(reason)
 
-    def _reap(self, children: list[_Child]) -> None:
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                return
-            for child in children:
-                if child.pid == pid:
-                    cpu = usage.ru_utime + usage.ru_stime
-                    wall = time.monotonic() - child.started
-                    child.exit = {
-                        "status": status,
-                        "cpu": cpu,
-                        "wall": wall,
-                        "rss": usage.ru_maxrss,
-                        "killed": child.killed,
-                    }
-                    if child is children[-1]:
-                        self._kill_all(children, "finished")
+def _kill_all(children: list[_Child], reason: str) -> None:
+    for child in children:
+        child.kill(reason)
 
 
 def main() -> None:

@@ -16,7 +16,13 @@ ALLOW, KILL, EPERM, ENOSYS = 0x7FFF0000, 0x80000000, 0x50000 | errno.EPERM, 0x50
 PID = 4242
 
 
-def _run(code: bytes, number: int, arch: int, args: tuple[int, ...]) -> int:
+def _filled(machine: str, profile: str) -> bytearray:
+    assembled = assemble(PROFILES[profile], *ARCHITECTURES[machine])
+    assembled.fill(PID)
+    return assembled.code
+
+
+def _run(code: bytearray, number: int, arch: int, args: tuple[int, ...]) -> int:
     """Evaluate a classic BPF program on one system call, as the kernel does."""
     data = struct.pack("=IIQ6Q", number, arch, 0, *(*args, *[0] * (6 - len(args))))
     accumulator, at = 0, 0
@@ -75,7 +81,7 @@ CASES = [
 def test_what_the_filter_says(machine: str, profile: str, call: str, args: tuple[int, ...], action: int) -> None:
     """Each call is allowed, refused or unknown as its arguments deserve."""
     arch, calls = ARCHITECTURES[machine]
-    code = assemble(PROFILES[profile], arch, calls).for_process(PID)
+    code = _filled(machine, profile)
     assert action == _run(code, calls[call], arch, args)
 
 
@@ -83,7 +89,7 @@ def test_what_the_filter_says(machine: str, profile: str, call: str, args: tuple
 def test_other_architectures_are_killed(machine: str) -> None:
     """Calls of i386, of the other architecture and of x32 kill the process."""
     arch, calls = ARCHITECTURES[machine]
-    code = assemble(PROFILES["program"], arch, calls).for_process(PID)
+    code = _filled(machine, "program")
     others = [0x40000003, *(other for other, _ in ARCHITECTURES.values() if other != arch)]
     assert [KILL] * len(others) == [_run(code, calls["read"], other, ()) for other in others]
     assert KILL == _run(code, 0x40000000 + calls["read"], arch, ())
@@ -93,7 +99,7 @@ def test_other_architectures_are_killed(machine: str) -> None:
 def test_unknown_calls_do_not_exist(machine: str) -> None:
     """Whatever is in no list is refused, and what is newer than the list is unknown."""
     arch, calls = ARCHITECTURES[machine]
-    code = assemble(PROFILES["compile"], arch, calls).for_process(PID)
+    code = _filled(machine, "compile")
     allowed = {number for number in range(600) if _run(code, number, arch, (0,) * 6) == ALLOW}
     assert allowed <= set(calls.values())
     assert {ENOSYS} == {_run(code, number, arch, ()) for number in range(440, 600)}

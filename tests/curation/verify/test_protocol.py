@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curation.verify.inside.frames import MAX_FRAME, Frames, ProtocolError, pack, read_frame, split
+from curation.verify.inside.frames import MAX_FRAME, Frames, ProtocolError, Stream, pack, split
 from curation.verify.inside.values import _BUILDERS, MAX_DEPTH, NotPlainError, decode, encode
 from tests.strategies import plain_values
 
@@ -135,7 +135,8 @@ def test_any_stream_is_read_or_refused(stream: bytes) -> None:
     try:
         os.write(write, stream)
         os.close(write)
-        while read_frame(read) is not None:
+        frames = Stream(read)
+        while frames.read() is not None:
             continue
     except ProtocolError:
         return
@@ -148,6 +149,6 @@ def test_an_announced_giant_is_refused() -> None:
     read, write = os.pipe()
     os.write(write, (MAX_FRAME + 1).to_bytes(4, "big"))
     with pytest.raises(ProtocolError, match="larger"):
-        read_frame(read)
+        Stream(read).read()
     os.close(read)
     os.close(write)
