@@ -10,6 +10,7 @@ import click
 from flows import hand_off
 from flows.cli import options
 from flows.console import console, print_json, table
+from flows.ingestion import register_policies
 from flows.summary import show_audit
 from schemas.contracts import contract
 from schemas.errors import GateFailed
@@ -93,6 +94,7 @@ def audit(dataset: str, root: Path, *, machine: bool) -> None:
     """Hold a published version against its contract again. Exits with 4 if a check fails."""
     warehouse = Warehouse.open(root, read_only=True)
     version = warehouse.version(*options.name_and_ref(dataset))
+    register_policies(root)
     result = audit_files(warehouse.files(version.name, version.version), contract(version.contract))
     if machine:
         print_json(asdict(result))
