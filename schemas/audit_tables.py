@@ -6,7 +6,7 @@ import pyarrow as pa
 
 from schemas.contracts import Between, Column, Contract, InSet, JsonText, NotBlank, register
 
-__all__ = ["ATTACKS", "AUDIT", "AUDIT_ATTACK", "AUDIT_ATTRIBUTE", "AUDIT_BUCKET", "AUDIT_LINK"]
+__all__ = ["ATTACKS", "AUDIT", "AUDIT_ATTACK", "AUDIT_ATTRIBUTE", "AUDIT_BUCKET", "AUDIT_COLUMN", "AUDIT_LINK"]
 
 ATTACKS = {
     "reconstruction": "The attacker holds what is stored of a person.",
@@ -139,6 +139,26 @@ AUDIT_ATTRIBUTE = register(
         ),
         key=("audit_id", "attribute"),
         rules=(Between("distinct_l", 0), Between("t", 0, 1), Between("told_for_certain", 0, 1)),
+    ),
+)
+
+AUDIT_COLUMN = register(
+    Contract(
+        name="minimization_column",
+        version="1.0.0",
+        doc="What is kept of one raw column and what it is good for, target by target.",
+        columns=(
+            _ID,
+            Column("column", _TEXT, "The raw column."),
+            Column("target", _TEXT, "The target that it may help to predict."),
+            Column("rule", _TEXT, "interval, map or drop."),
+            Column("personal", pa.bool_(), "It is under attack."),
+            Column("buckets", _COUNT, "Different things that may be stored of it."),
+            Column("told", _SHARE, "Share of the target's entropy that what is stored of it explains, alone."),
+            Column("told_raw", _SHARE, "The same for its raw values, numbers in 20 steps."),
+        ),
+        key=("audit_id", "column", "target"),
+        rules=(InSet("rule", ("interval", "map", "drop")), Between("told", 0, 1), Between("told_raw", 0, 1)),
     ),
 )
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from privacy.minimize.audit.settings import Audit
 from privacy.minimize.policy import Policy
-from schemas.audit_tables import AUDIT, AUDIT_ATTACK, AUDIT_ATTRIBUTE, AUDIT_BUCKET, AUDIT_LINK
+from schemas.audit_tables import AUDIT, AUDIT_ATTACK, AUDIT_ATTRIBUTE, AUDIT_BUCKET, AUDIT_COLUMN, AUDIT_LINK
 from schemas.contracts import Contract
 from schemas.ids import canonical_json, record_id
 
@@ -33,6 +33,8 @@ class AuditResult:
         Rows of `schemas.audit_tables.AUDIT_LINK`.
     attributes
         Rows of `schemas.audit_tables.AUDIT_ATTRIBUTE`.
+    columns
+        Rows of `schemas.audit_tables.AUDIT_COLUMN`.
     buckets
         Rows of `schemas.audit_tables.AUDIT_BUCKET`.
     groups
@@ -50,6 +52,7 @@ class AuditResult:
     attacks: pl.DataFrame
     links: pl.DataFrame
     attributes: pl.DataFrame
+    columns: pl.DataFrame
     buckets: pl.DataFrame
     groups: Mapping[str, float]
     versions: Mapping[str, str]
@@ -59,7 +62,7 @@ class AuditResult:
     @cached_property
     def id(self) -> str:
         """Id of the audit: the same policy, settings and figures have the same."""
-        frames = [frame.to_dicts() for frame in (self.attacks, self.links, self.attributes, self.buckets)]
+        frames = [frame.to_dicts() for frame in (self.attacks, self.links, self.attributes, self.columns, self.buckets)]
         settings = self.settings.model_dump(mode="json")
         return record_id("a", self.policy.digest, settings, dict(self.groups), list(self.earlier), *frames)
 
@@ -112,6 +115,7 @@ class AuditResult:
             AUDIT_ATTACK: self.attacks,
             AUDIT_LINK: self.links,
             AUDIT_ATTRIBUTE: self.attributes,
+            AUDIT_COLUMN: self.columns,
             AUDIT_BUCKET: self.buckets,
         }
         return {contract.name: self._table(contract, frame) for contract, frame in parts.items()}

@@ -25,6 +25,7 @@ from privacy.minimize.audit.counting import count, relation_of
 from privacy.minimize.audit.lineage import lineage
 from privacy.minimize.audit.linkability import linkability
 from privacy.minimize.audit.releases import breach_of, stored
+from privacy.minimize.audit.relevance import relevance
 from privacy.minimize.audit.result import DIGITS, AuditResult
 from privacy.minimize.audit.settings import Audit
 from privacy.minimize.evaluate.adversary import Outcome
@@ -96,6 +97,7 @@ def audit(  # noqa: PLR0913 - records, policy, and what each of them is held aga
         attacks=_rounded(attacks),
         links=_rounded(links),
         attributes=_rounded(_by_attribute(counted)),
+        columns=_rounded(relevance(policy, raw, breach.personal)),
         buckets=_rounded(lineage(policy, raw)),
         groups=_whole(counted),
         versions=_versions(),
