@@ -11,27 +11,35 @@ from dedup.text.ragged import listed
 __all__ = ["Counts", "common", "occurrences"]
 
 _MOST = np.iinfo(np.uint16).max
-_SMALLEST, _LARGEST = 16, 26
+_SMALLEST = 16
+_SIZE = 1 << 27
 
 
 class Counts:
-    """Counts of hashes by bucket: never too low (below 65,535), too high where hashes share a bucket.
+    """Counts of hashes by bucket: never too low (up to a greatest value), too high where hashes share a bucket.
 
     Parameters
     ----------
     expected
-        Number of hashes to come; the table has twice as many buckets, at most 2**26 (128 MiB).
+        Number of hashes to come; the table has twice as many buckets, as far as ``size`` allows.
+    most
+        Greatest value counted: 65,535 or 255.
+    size
+        Bytes that the table may take, a power of two.
     """
 
-    def __init__(self, expected: int) -> None:
-        bits = min(max(int(2 * expected).bit_length(), _SMALLEST), _LARGEST)
+    def __init__(self, expected: int, most: int = _MOST, size: int = _SIZE) -> None:
+        of = np.min_scalar_type(most)
+        largest = (size // of.itemsize).bit_length() - 1
+        bits = min(max(int(2 * expected).bit_length(), _SMALLEST), largest)
+        self._most = most
         self._mask = np.uint64((1 << bits) - 1)
-        self._table = np.zeros(1 << bits, np.uint16)
+        self._table = np.zeros(1 << bits, of)
 
     def add(self, hashes: np.ndarray) -> None:
         """Count one more document for each of ``hashes``."""
         buckets, times = np.unique(hashes & self._mask, return_counts=True)
-        self._table[buckets] = np.minimum(self._table[buckets] + times, _MOST)
+        self._table[buckets] = np.minimum(self._table[buckets] + times, self._most)
 
     def of(self, hashes: np.ndarray) -> np.ndarray:
         """Return the counts of ``hashes``."""

@@ -20,7 +20,17 @@ import numpy as np
 from dedup.text.counts import Counts
 from dedup.text.ragged import budgeted, owners, places, spans
 
-__all__ = ["ROUNDING", "Postings", "PrefixIndex", "Probes", "candidates", "matches", "prefix_lengths", "prefixes"]
+__all__ = [
+    "ROUNDING",
+    "Postings",
+    "PrefixIndex",
+    "Probes",
+    "candidates",
+    "matches",
+    "prefix_lengths",
+    "prefixes",
+    "sorted_postings",
+]
 
 _MATCHES_AT_ONCE = 2_000_000
 ROUNDING = 1e-9
@@ -35,7 +45,7 @@ class Postings:
     hashes
         uint64.
     documents
-        Numbers of the documents, int64.
+        Numbers of the documents; uint32, as are the others.
     left
         Elements that follow in the document's order.
     sizes
@@ -93,8 +103,13 @@ def prefixes(
     within = place < prefix_lengths(of_owner, threshold)
     shared = within & (rarity[order] > 1)
     owner, place = owner[shared], place[shared]
-    postings = Postings(values[order[shared]], numbers[owner], sizes[owner] - place - 1, sizes[owner])
-    return postings.take(np.argsort(postings.hashes, kind="stable"))
+    return sorted_postings(values[order[shared]], numbers[owner], sizes[owner] - place - 1, sizes[owner])
+
+
+def sorted_postings(hashes: np.ndarray, documents: np.ndarray, left: np.ndarray, sizes: np.ndarray) -> Postings:
+    """Return postings in order of their hashes, in as little memory as they take."""
+    order = np.argsort(hashes, kind="stable")
+    return Postings(hashes[order], *(column[order].astype(np.uint32) for column in (documents, left, sizes)))
 
 
 def prefix_lengths(sizes: np.ndarray, threshold: float) -> np.ndarray:
@@ -119,7 +134,7 @@ def candidates(probe: Postings, index: Postings, threshold: float) -> Iterator[n
         a = np.repeat(hit[cut], times[hit][cut])
         b = spans(first[cut], times[hit][cut])
         passed = _possible(probe, a, index, b, threshold)
-        packed = (probe.documents[a[passed]] << 32) | index.documents[b[passed]]
+        packed = (probe.documents[a[passed]].astype(np.int64) << 32) | index.documents[b[passed]]
         if packed.size:
             yield np.unique(packed)
 

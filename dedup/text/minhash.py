@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from dedup.text.hashing import mix
-from dedup.text.join import Postings, Probes
+from dedup.text.join import Postings, Probes, sorted_postings
 from dedup.text.ragged import budgeted, listed, starts_of
 from dedup.text.store import SetStore
 from warehouse.engines import Engine
@@ -137,7 +137,4 @@ def _drop_single(keys: np.ndarray) -> None:
 def _postings(numbers: np.ndarray, sizes: np.ndarray, keys: np.ndarray) -> Postings:
     """Return shared keys as postings; a key says nothing of how many elements follow, so all may."""
     band, place = np.nonzero(keys)
-    hashes = keys[band, place]
-    order = np.argsort(hashes, kind="stable")
-    place = place[order]
-    return Postings(hashes[order], numbers[place], sizes[place], sizes[place])
+    return sorted_postings(keys[band, place], numbers[place], sizes[place], sizes[place])

@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 
 from dedup.text.counts import Counts
-from dedup.text.join import Postings, PrefixIndex, Probes, candidates, matches, prefixes
+from dedup.text.join import Postings, PrefixIndex, Probes, candidates, matches, prefix_lengths, prefixes
 from dedup.text.similarity import Pairs, measure
 from dedup.text.store import SetStore
 from warehouse.engines import Engine
@@ -23,6 +23,8 @@ __all__ = ["removals", "similar_pairs"]
 
 _AT_ONCE = 4096
 _MATCHES_AT_ONCE = 500_000
+_TWICE = 2
+_FLAGS = 1 << 28
 _TASK = "compare prompts"
 
 
@@ -70,13 +72,21 @@ def similar_pairs(store: SetStore, threshold: float, engine: Engine, probes: Pro
 
 
 def prefix_probes(store: SetStore, threshold: float) -> Probes:
-    """Yield batches of documents with the elements of their prefixes."""
+    """Yield batches of documents with the elements of their prefixes that another prefix holds."""
     everyone = np.flatnonzero(store.sizes)
     counts = Counts(int(store.sizes.sum()))
     for numbers in store.batches(everyone):
         counts.add(store.read(numbers))
-    for numbers in store.batches(everyone, _AT_ONCE):
-        yield numbers, prefixes(numbers, store.sizes[numbers], store.read(numbers), counts, threshold)
+
+    def batches() -> Probes:
+        for numbers in store.batches(everyone, _AT_ONCE):
+            yield numbers, prefixes(numbers, store.sizes[numbers], store.read(numbers), counts, threshold)
+
+    again = Counts(int(prefix_lengths(store.sizes, threshold).sum()), most=_TWICE, size=_FLAGS)
+    for _, probe in batches():
+        again.add(probe.hashes)
+    for numbers, probe in batches():
+        yield numbers, probe.take(again.of(probe.hashes) > 1)
 
 
 def _among(new: Postings, threshold: float, judge: Callable[[Iterable[np.ndarray]], Pairs]) -> Pairs:
