@@ -92,7 +92,7 @@ CONTAINMENT = register(
             Column("parent", TEXT, "The table that contains it."),
             Column("child_rows", COUNT, "Rows of the child."),
             Column("parent_rows", COUNT, "Rows of the parent."),
-            Column("child_distinct", COUNT, "Distinct rows of the child; null where nobody counted.", nullable=True),
+            Column("child_distinct", COUNT, "Distinct rows of the child."),
             Column("columns", TEXT, "JSON array: the columns compared, which are all of the child's."),
             Column("policy", TEXT, "Policy of equality that was asked for: strict, lossless or text."),
             Column("semantics", TEXT, "set or multiset."),

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from dedup.lake import bounds
-from dedup.lake.values import LANES, cell
+from dedup.lake.values import LANES, cell, salt
 
 __all__ = ["Part", "fingerprints", "statistics"]
 
@@ -41,7 +41,7 @@ def _by_type(parts: Sequence[Part]) -> Iterator[tuple[pl.Series, list[tuple[int,
 
 
 def fingerprints(parts: Sequence[Part], policy: str) -> list[np.ndarray]:
-    """Return the cell hashes of each part, shape (columns, lanes, rows)."""
+    """Return the hashes of each part's cells times the salt of their column, shape (columns, lanes, rows)."""
     cells = [np.empty((part.frame.width, len(LANES), part.frame.height), np.uint64) for part in parts]
     for values, places in _by_type(parts):
         asked = [cell(pl.col("v"), values.dtype, policy, lane).alias(str(lane)) for lane in range(len(LANES))]
@@ -50,7 +50,8 @@ def fingerprints(parts: Sequence[Part], policy: str) -> list[np.ndarray]:
             flat, start = column.to_numpy(), 0
             for number, place in places:
                 stop = start + parts[number].frame.height
-                cells[number][place, lane] = flat[start:stop]
+                factor = np.uint64(salt(parts[number].frame.columns[place], lane))
+                np.multiply(flat[start:stop], factor, out=cells[number][place, lane])
                 start = stop
     return cells
 

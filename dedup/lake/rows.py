@@ -13,19 +13,21 @@ import polars as pl
 
 from dedup.lake.readers import batches, leaf_expressions, naming_faults, pieces
 from dedup.lake.storage import Storage
-from dedup.lake.store import Store
-from dedup.lake.tables import Print, Table
+from dedup.lake.tables import Table
 from dedup.lake.values import LANES, cell, salt
+from dedup.text.hashing import mix
 from schemas.errors import InputError
 from schemas.ids import digest
 
-__all__ = ["FINGERPRINT", "fingerprints", "lanes_of_cells", "read", "row_lanes", "rows_digest"]
+__all__ = ["FINGERPRINT", "fingerprints", "frame_lane", "read", "row_lanes", "rows_digest", "salted", "sampled_cells"]
 
 FINGERPRINT = np.dtype([("low", np.uint64), ("high", np.uint64)])
 """The 128 bits of a row."""
 
 _MASK = (1 << 64) - 1
+_ROW = "\x00row"
 Keys = Sequence[tuple[str, str | None]]
+Leaves = dict[str, tuple[pl.Expr, pl.DataType]]
 
 
 def read(storage: Storage, table: Table, columns: Iterable[str] | None = None) -> Iterator[pl.DataFrame]:
@@ -48,7 +50,8 @@ def read(storage: Storage, table: Table, columns: Iterable[str] | None = None) -
             leaves[name][0].alias(name) if name in leaves else pl.lit(known.get(name), pl.String).alias(name)
             for name in wanted
         ]
-        yield from batches(piece.select(asked) if leaves.keys() & set(wanted) else _repeated(piece, asked))
+        names = leaves.keys() & set(wanted)
+        yield from batches(piece.select(asked) if names else _index(piece).with_columns(asked).select(wanted))
 
 
 def fingerprints(
@@ -68,6 +71,14 @@ def fingerprints(
     return result
 
 
+def frame_lane(frame: pl.DataFrame, policy: str) -> np.ndarray:
+    """Return the first lane of the fingerprints of a frame's rows."""
+    terms = [
+        cell(pl.col(name), of, policy, 0) * pl.lit(salt(name, 0), pl.UInt64) for name, of in frame.schema.items()
+    ]
+    return frame.select(pl.sum_horizontal(terms)).to_series().to_numpy()
+
+
 def rows_digest(storage: Storage, table: Table, columns: Iterable[str] | None = None, policy: str = "lossless") -> str:
     """Return a digest of a projection's rows as a multiset: equal for equal rows in any order and any format."""
     wanted = [column.name for column in table.columns] if columns is None else list(columns)
@@ -75,7 +86,7 @@ def rows_digest(storage: Storage, table: Table, columns: Iterable[str] | None = 
     for found in row_lanes(storage, table, [wanted], policy):
         rows += len(found[0])
         sums = [
-            (total + int(_mixed(lane).sum(dtype=np.uint64))) & _MASK for total, lane in zip(sums, found, strict=True)
+            (total + int(mix(lane).sum(dtype=np.uint64))) & _MASK for total, lane in zip(sums, found, strict=True)
         ]
     return digest([sorted(wanted), rows, [str(total) for total in sums]])
 
@@ -91,69 +102,45 @@ def row_lanes(
         ``low, high`` of the first projection, ``low, high`` of the second, ...
     """
     for piece, leaves, keys in _pieces(storage, table):
-        types = {name: of for name, (_, of) in leaves.items()}
         constants = dict(keys)
         used = sorted({name for projection in projections for name in projection if name in leaves})
-        plain = piece.select([leaves[name][0].alias(name) for name in used]) if used else piece
+        plain = piece.select([leaves[name][0].alias(name) for name in used]) if used else _index(piece)
         asked = [
-            _row(projection, types, constants, policy, lane).alias(f"{place}.{lane}")
+            pl.sum_horizontal([_term(name, leaves, constants, policy, lane) for name in projection]).alias(
+                f"{place}.{lane}"
+            )
             for place, projection in enumerate(projections)
             for lane in range(len(LANES))
         ]
-        for batch in batches(plain.select(asked) if used else _repeated(piece, asked)):
+        for batch in batches(plain.select(asked) if used else plain.with_columns(asked).drop(_ROW)):
             yield tuple(column.to_numpy() for column in batch.get_columns())
 
 
-def lanes_of_cells(store: Store, table: Table, columns: Sequence[str], policy: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return both lanes of a projection's row fingerprints from cells that were kept, in the order of the files."""
-    parts = [
-        [_summed(store, found, dict(keys), columns, policy, lane) for lane in range(len(LANES))]
-        for found, keys in zip(table.prints, table.partitions, strict=True)
-    ]
-    if len(parts) == 1:
-        return tuple(parts[0])  # type: ignore[return-value]
-    return tuple(np.concatenate([part[lane] for part in parts]) for lane in range(len(LANES)))  # type: ignore[return-value]
+def sampled_cells(
+    storage: Storage, table: Table, columns: Sequence[str], policy: str, last: int
+) -> Iterator[pl.DataFrame]:
+    """Yield the first lane of the cells of the rows whose fingerprint's first lane is at most ``last``."""
+    for piece, leaves, keys in _pieces(storage, table):
+        plain = piece.select([leaves[name][0].alias(name) for name in columns if name in leaves])
+        terms = [_term(name, leaves, dict(keys), policy, 0).alias(name) for name in columns]
+        yield from batches(plain.select(terms).filter(pl.sum_horizontal(pl.all()) <= last))
 
 
-def _summed(
-    store: Store, found: Print, constants: dict[str, str | None], columns: Sequence[str], policy: str, lane: int
-) -> np.ndarray:
-    pack, offset, height, start = found.block  # type: ignore[misc] - callers ask only where cells were kept
-    places = {column.name: place for place, column in enumerate(found.columns)}
-    cells = store.array(pack, offset, (len(found.columns), len(LANES), height))
-    total = np.zeros(found.rows, np.uint64)
-    for name in columns:
-        factor = np.uint64(salt(name, lane))
-        if name in places:
-            total += cells[places[name], lane, start : start + found.rows] * factor
-        else:
-            total += np.uint64(constant(constants.get(name), policy, lane)) * factor
-    return total
+def salted(column: str, value: str | None, policy: str, lane: int) -> np.uint64:
+    """Return the salted hash of a cell whose text the path of its file gives; null where it gives none."""
+    hashed = pl.select(cell(pl.lit(value, pl.String), pl.String(), policy, lane)).item()
+    return np.uint64(hashed * salt(column, lane) & _MASK)
 
 
-def constant(value: str | None, policy: str, lane: int) -> int:
-    """Return the hash of a cell whose text the path of its file gives; null where it gives none."""
-    return pl.select(cell(pl.lit(value, pl.String), pl.String(), policy, lane)).item()
-
-
-def _row(
-    projection: Sequence[str], types: dict[str, pl.DataType], constants: dict[str, str | None], policy: str, lane: int
-) -> pl.Expr:
-    terms = [
-        (
-            cell(pl.col(name), types[name], policy, lane)
-            if name in types
-            else pl.lit(constant(constants.get(name), policy, lane), pl.UInt64)
-        )
-        * pl.lit(salt(name, lane), pl.UInt64)
-        for name in projection
-    ]
-    return pl.sum_horizontal(terms)
+def _term(name: str, leaves: Leaves, constants: dict[str, str | None], policy: str, lane: int) -> pl.Expr:
+    if name in leaves:
+        return cell(pl.col(name), leaves[name][1], policy, lane) * pl.lit(salt(name, lane), pl.UInt64)
+    return pl.lit(int(salted(name, constants.get(name), policy, lane)), pl.UInt64)
 
 
 def _pieces(
     storage: Storage, table: Table
-) -> Iterator[tuple[pl.LazyFrame, dict[str, tuple[pl.Expr, pl.DataType]], Keys]]:
+) -> Iterator[tuple[pl.LazyFrame, Leaves, Keys]]:
     for file, found, keys in zip(table.files, table.prints, table.partitions, strict=True):
         try:
             with naming_faults():
@@ -169,13 +156,8 @@ def _pieces(
             ) from error
 
 
-def _repeated(piece: pl.LazyFrame, asked: list[pl.Expr]) -> pl.LazyFrame:
-    """Repeat values that no column of the file decides, once per row."""
-    index = piece.select(pl.int_range(pl.len()).alias("\x00row"))
-    return index.with_columns(asked).drop("\x00row")
+def _index(piece: pl.LazyFrame) -> pl.LazyFrame:
+    """Return as many rows, of a column that nothing is asked of."""
+    return piece.select(pl.int_range(pl.len()).alias(_ROW))
 
 
-def _mixed(lane: np.ndarray) -> np.ndarray:
-    from dedup.text.hashing import mix
-
-    return mix(lane)

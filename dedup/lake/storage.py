@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from schemas.errors import InputError
 
-__all__ = ["Changed", "File", "Storage"]
+__all__ = ["Changed", "File", "Storage", "local_file"]
 
 _COPY = 1 << 20
 _WILD = frozenset("*?[")
@@ -139,14 +139,14 @@ class Storage:
     def _local_files(self) -> list[File]:
         path = Path(self.url)
         if path.is_file():
-            return [_local(path.parent, path)]
+            return [local_file(path.parent, path)]
         if _WILD & set(self.url) and not path.exists():
             fixed = [part for part in _until_wild(path.parts)]
             root = Path(*fixed) if fixed else Path()
-            return [_local(root, Path(name)) for name in glob.glob(self.url, recursive=True) if os.path.isfile(name)]
+            return [local_file(root, Path(name)) for name in glob.glob(self.url, recursive=True) if os.path.isfile(name)]
         if not path.is_dir():
             return []
-        return [_local(path, Path(top) / name) for top, _, names in os.walk(path) for name in names]
+        return [local_file(path, Path(top) / name) for top, _, names in os.walk(path) for name in names]
 
     def _remote_files(self) -> list[File]:
         system, path = self._system()
@@ -174,7 +174,8 @@ def _until_wild(parts: tuple[str, ...]) -> Iterator[str]:
         yield part
 
 
-def _local(root: Path, path: Path) -> File:
+def local_file(root: Path, path: Path) -> File:
+    """Return a file on this machine, named by its path under ``root``."""
     told = os.stat(path)
     return File(path.relative_to(root).as_posix(), str(path), told.st_size, told.st_mtime_ns, _stamp(told))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from dedup.lake.faults import NotATable
+from dedup.lake.lanes import Lane
 from dedup.lake.storage import File
 from dedup.lake.tables import Column, Print
 from dedup.lake.values import ENCODING
@@ -74,22 +75,23 @@ class Store:
                 items.append((_seen(file), name))
         self._index.put(items)
 
-    def sorted_rows(self, content_key: str, columns: Iterable[str]) -> tuple[np.ndarray, np.ndarray] | None:
-        """Return both lanes of a table's row fingerprints, each sorted, if they were kept."""
+    def sorted_rows(self, content_key: str, columns: Iterable[str]) -> list[Lane] | None:
+        """Return both lanes of a table's rows under a projection, if they were kept."""
         key = self._key("rows", content_key, list(columns))
         told = self._index.get([key]).get(key)
         if told is None:
             return None
-        pack, rows = json.loads(told)
-        return tuple(self.array(pack, 0, (2, rows)))  # type: ignore[return-value]
+        pack, lanes = json.loads(told)
+        return [Lane(size, file=(self.folder / pack, at, counts_at)) for size, at, counts_at in lanes]
 
-    def keep_sorted_rows(self, content_key: str, columns: Iterable[str], path: Path, rows: int) -> None:
-        """Take over a file with both sorted lanes of a table."""
+    def keep_sorted_rows(
+        self, content_key: str, columns: Iterable[str], path: Path, lanes: Sequence[tuple[int, int, int]]
+    ) -> None:
+        """Take over a file of sorted lanes: of each its size, and where its hashes and its counts begin."""
         key = self._key("rows", content_key, list(columns))
         pack = f"{key.split(':')[1]}.rows"
-        self.folder.mkdir(parents=True, exist_ok=True)
         path.replace(self.folder / pack)
-        self._index.put([(key, json.dumps([pack, rows]))])
+        self._index.put([(key, json.dumps([pack, lanes]))])
 
     def keep_cells(self, members: Iterable[str], arrays: Iterable[np.ndarray]) -> str:
         """Write cell fingerprints of the contents called ``members`` one after another; return the pack's name."""
@@ -115,7 +117,7 @@ def _mapped(path: Path) -> np.ndarray:
             f"the fingerprints {path.name} are gone from {path.parent}.",
             hint="delete that folder whole: everything in it is made again by reading the lake.",
         )
-    return np.memmap(path, np.uint64, "r") if path.stat().st_size else np.zeros(0, np.uint64)
+    return np.asarray(np.memmap(path, np.uint64, "r")) if path.stat().st_size else np.zeros(0, np.uint64)
 
 
 def _seen(file: File) -> str:

@@ -111,6 +111,11 @@ class Table:
         return sum(file.bytes for file in self.files)
 
     @property
+    def partition_names(self) -> set[str]:
+        """Columns whose values the paths of the files give."""
+        return {name for keys in self.partitions for name, _ in keys}
+
+    @property
     def content_key(self) -> str:
         """Name of the content: files' digests in order, with what their paths say."""
         return digest([[p.digest, list(map(list, keys))] for p, keys in zip(self.prints, self.partitions, strict=True)])

@@ -9,7 +9,7 @@ all, so that what an edge needs follows from the types of its columns.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
@@ -18,7 +18,7 @@ from dedup.text.hashing import combine, mix
 from dedup.text.ragged import places
 from schemas.ids import digest
 
-__all__ = ["LANES", "ENCODING", "cell", "column_key", "family", "leaves", "salt"]
+__all__ = ["ENCODING", "LANES", "cell", "column_key", "family", "salt", "type_name"]
 
 LANES = (1, 2)
 """Seeds of the two 64-bit hashes that make up a fingerprint."""
@@ -77,26 +77,7 @@ def column_key(name: str, type_name: str, family: str, policy: str) -> str:
     return f"{name}\x00{told}"
 
 
-def leaves(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with every struct replaced by its fields, named by their dotted path.
-
-    Examples
-    --------
-    >>> leaves(pl.DataFrame({"a": [{"b": 1, "c": {"d": 2}}]})).columns
-    ['a.b', 'a.c.d']
-    """
-    while nested := [name for name, of in frame.schema.items() if isinstance(of, pl.Struct)]:
-        expressions = []
-        for name in frame.columns:
-            if name not in nested:
-                expressions.append(pl.col(name))
-                continue
-            fields = [field.name for field in frame.schema[name].fields]
-            expressions += [pl.col(name).struct.field(field).alias(f"{name}.{field}") for field in fields]
-        frame = frame.select(expressions)
-    return frame
-
-
+@lru_cache(maxsize=1 << 16)
 def salt(column: str, lane: int) -> int:
     """Return the odd factor that tells a column's cells from another's in the sum over a row."""
     return int(digest([column, lane])[:16], 16) | 1
@@ -121,7 +102,8 @@ def cell(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:
         return _SPELLED.get(family(of), _plain)(column, of).hash(seed)
     if isinstance(of, (pl.Datetime, pl.Duration)):
         seconds, rest = _split(column, of)
-        return seconds.hash(seed) + rest.hash(seed) * pl.lit(_NOT_WHOLE[lane], pl.UInt64)
+        both = seconds.hash(seed) + rest.hash(seed) * pl.lit(_NOT_WHOLE[lane], pl.UInt64)
+        return pl.when(column.is_null()).then(seconds.hash(seed)).otherwise(both)
     if isinstance(of, (pl.Date, pl.Time)):
         return column.to_physical().cast(pl.Int64).hash(seed)
     return _plain(column, of).hash(seed)

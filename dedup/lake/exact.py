@@ -1,0 +1,194 @@
+"""Exact containment within groups of one schema: samples refute, then every row decides."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dedup.lake.lanes import contained, multiset_contained
+from dedup.lake.min_max import Pairs
+from dedup.lake.projections import Projector, Rows
+from dedup.lake.samples import SAMPLE_ROWS, Postings, postings
+from dedup.lake.schema_graph import Group
+from dedup.lake.storage import Storage
+from dedup.lake.store import Store
+from dedup.lake.tables import Table
+
+__all__ = ["Context", "Solved", "Task", "solve"]
+
+_SLACK = 0.25
+"""A pair is a candidate for near-containment from this much less than the asked share of sampled rows on."""
+_NEAREST = 4
+"""Parents looked at for each nearly contained child."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What solving needs wherever it runs.
+
+    Parameters
+    ----------
+    memory
+        Bytes that fingerprints may take.
+    near
+        Least share of near-containment; None looks for none.
+    """
+
+    storage: Storage
+    store: Store
+    tables: Sequence[Table]
+    memory: int
+    semantics: str
+    near: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A group, and the pairs of it that are still open; None if they were too many to write down."""
+
+    group: Group
+    pairs: Pairs | None
+
+    @property
+    def edges(self) -> int:
+        """Number of open pairs."""
+        return self.group.edges if self.pairs is None else len(self.pairs)
+
+
+@dataclass(frozen=True, slots=True)
+class Solved:
+    """What came of a task.
+
+    Parameters
+    ----------
+    pairs
+        Open pairs of the task.
+    candidates
+        Pairs that no sample refuted.
+    edges
+        Pairs that hold.
+    multiset
+        For each edge whether the parent holds every row at least as often.
+    near
+        Pairs worth measuring for near-containment.
+    sampling, proving
+        Wall seconds of both halves.
+    """
+
+    columns: tuple[str, ...]
+    pairs: int
+    candidates: int
+    edges: Pairs
+    multiset: np.ndarray
+    near: Pairs
+    sampling: float
+    proving: float
+
+
+def solve(context: Context, tasks: Iterable[Task]) -> Iterator[Solved]:
+    """Decide every open pair of every task."""
+    projector = Projector(context.storage, context.store, context.tables, context.memory)
+    for task in tasks:
+        yield _Solver(context, projector, task).solved()
+        projector.forget()
+
+
+class _Solver:
+    """Decides the pairs of one group."""
+
+    def __init__(self, context: Context, projector: Projector, task: Task) -> None:
+        self.context = context
+        self.projector = projector
+        self.task = task
+        self.columns = task.group.columns
+
+    def rows(self, table: int) -> Rows:
+        return self.projector.rows(table, self.columns)
+
+    def solved(self) -> Solved:
+        began = time.monotonic()
+        candidates, near = self._sampled()
+        between = time.monotonic()
+        edges, multiset = self._proved(candidates)
+        spent = between - began, time.monotonic() - between
+        near = _without(near, edges)
+        return Solved(self.columns, self.task.edges, len(candidates), edges, multiset, near, *spent)
+
+    def _sampled(self) -> tuple[Pairs, Pairs]:
+        group, pairs = self.task.group, self.task.pairs
+        tables = self.context.tables
+        filled = [number for number in self._at_hand(group.children) if tables[number].rows]
+        parents = self._at_hand(group.parents)
+        vacuous = self._vacuous()
+        if not filled or (pairs is not None and not len(pairs) and self.context.near is None):
+            return vacuous, _NONE
+        self.projector.warm(parents, self.columns)
+        heads = [self.rows(number).low.head(SAMPLE_ROWS) for number in filled]
+        found = postings(heads, [lambda number=number: self.rows(number).low for number in parents])
+        children, holders = np.array(filled), np.array(parents)
+        at_child, at_parent = found.candidates()
+        passed = Pairs(children[at_child], holders[at_parent])
+        passed = passed.take(passed.children != passed.parents)
+        if pairs is not None:
+            passed = passed.take(np.isin(_packed(passed), _packed(pairs)))
+        return _joined(vacuous, passed), self._near(found, children, holders)
+
+    def _at_hand(self, numbers: Sequence[int]) -> list[int]:
+        """Return the tables that some open pair needs, and those whose fingerprints cost no reading."""
+        if self.task.pairs is None:
+            return list(numbers)
+        needed = set(np.union1d(self.task.pairs.children, self.task.pairs.parents).tolist())
+        spare = self.context.near is not None
+        return [number for number in numbers if number in needed or (spare and self.projector.has_cells(number))]
+
+    def _vacuous(self) -> Pairs:
+        """Return the pairs of children without rows: they are contained in whatever has their columns."""
+        group = self.task.group
+        empty = [number for number in group.children if not self.context.tables[number].rows]
+        children = np.repeat(np.array(empty, np.int64), len(group.parents))
+        pairs = Pairs(children, np.tile(np.array(group.parents, np.int64), len(empty)))
+        return pairs.take(pairs.children != pairs.parents)
+
+    def _near(self, found: Postings, children: np.ndarray, parents: np.ndarray) -> Pairs:
+        if self.context.near is None:
+            return _NONE
+        at_child, at_parent, share = found.shared(self.context.near - _SLACK)
+        other = children[at_child] != parents[at_parent]
+        at_child, at_parent, share = at_child[other], at_parent[other], share[other]
+        order = np.lexsort((at_parent, -share, at_child))
+        place = np.arange(len(order)) - np.searchsorted(at_child[order], at_child[order])
+        best = order[place < _NEAREST]
+        return Pairs(children[at_child[best]], parents[at_parent[best]])
+
+    def _proved(self, candidates: Pairs) -> tuple[Pairs, np.ndarray]:
+        order = np.lexsort((candidates.children, candidates.parents))
+        kept, multiset = [], []
+        for place in order.tolist():
+            child, parent = self.rows(int(candidates.children[place])), self.rows(int(candidates.parents[place]))
+            if not (contained(child.low, parent.low) and contained(child.high, parent.high)):
+                continue
+            often = not child.low.repeats or (
+                multiset_contained(child.low, parent.low) and multiset_contained(child.high, parent.high)
+            )
+            if often or self.context.semantics == "set":
+                kept.append(place)
+                multiset.append(often)
+        return candidates.take(np.array(kept, np.int64)), np.array(multiset, bool)
+
+
+_NONE = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
+def _packed(pairs: Pairs) -> np.ndarray:
+    return pairs.children.astype(np.int64) << 32 | pairs.parents.astype(np.int64)
+
+
+def _joined(*parts: Pairs) -> Pairs:
+    return Pairs(np.concatenate([part.children for part in parts]), np.concatenate([part.parents for part in parts]))
+
+
+def _without(pairs: Pairs, others: Pairs) -> Pairs:
+    return pairs.take(~np.isin(_packed(pairs), _packed(others)))

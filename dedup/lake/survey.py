@@ -1,0 +1,123 @@
+"""A lake as it is now: its tables with what was found in their files, and what is not a table."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dedup.lake.faults import NotATable
+from dedup.lake.scan import Found, scan
+from dedup.lake.storage import File, Storage, local_file
+from dedup.lake.store import Store
+from dedup.lake.tables import Rejection, Table, grouped, joined
+from schemas.recipe.lake import Lake
+from warehouse.engines import Engine, LocalEngine, engine
+from warehouse.stages import Services
+
+if TYPE_CHECKING:
+    from warehouse.house import Warehouse
+
+__all__ = ["Survey", "engine_of", "store_of", "survey"]
+
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What a lake holds.
+
+    Parameters
+    ----------
+    tables
+        In order of their names.
+    rejections
+        In order of their paths; every file is in exactly one table or rejection.
+    bytes_read
+        Bytes of the lake that had to be read to know this.
+    """
+
+    storage: Storage
+    tables: tuple[Table, ...]
+    rejections: tuple[Rejection, ...]
+    bytes_read: int
+    seconds: float
+
+    def table(self, name: str) -> Table:
+        """Return the table called ``name``; raises KeyError if there is none."""
+        return {table.name: table for table in self.tables}[name]
+
+
+def store_of(config: Lake, services: Services) -> Store:
+    """Return the fingerprints that the warehouse keeps for the policy of ``config``."""
+    return Store(services.workspace.root / "cache" / "lake", config.policy)
+
+
+def engine_of(config: Lake, services: Services) -> Engine:
+    """Return the engine that the services bring, or else the one that ``config`` names."""
+    return services.engine or (LocalEngine() if config.engine == "local" else engine(config.engine))
+
+
+def survey(config: Lake, services: Services) -> Survey:
+    """Find the tables of a lake and read what is new in them.
+
+    Raises
+    ------
+    InputError
+        If nothing is there.
+    UsageError
+        If the warehouse has no table of a given name.
+    """
+    began = time.monotonic()
+    storage, tables, rejected = _listed(config, services)
+    files = [(file, table.format) for table in tables for file in table.files]
+    with engine_of(config, services) as runs:
+        found = scan(
+            files, storage, store_of(config, services), config.keep_cells_mb * _MIB, runs, services.progress
+        )
+    whole = []
+    for table in tables:
+        made, faults = _read(table, found)
+        rejected += faults
+        if made:
+            whole.append(made)
+    read = sum(one.bytes_read for one in found.values())
+    rejected.sort(key=lambda one: one.path)
+    return Survey(storage, tuple(whole), tuple(rejected), read, time.monotonic() - began)
+
+
+def _listed(config: Lake, services: Services) -> tuple[Storage, list[Table], list[Rejection]]:
+    if config.path is not None:
+        storage = Storage(config.path)
+        return storage, *grouped(storage.files())
+    from warehouse.house import Warehouse
+
+    warehouse = Warehouse.open(services.workspace.root, read_only=True)
+    tables = [_published(warehouse, name) for name in dict.fromkeys(config.tables)]
+    return Storage(str(warehouse.root)), sorted(tables, key=lambda table: table.name), []
+
+
+def _published(warehouse: Warehouse, name: str) -> Table:
+    dataset, _, ref = name.partition("@")
+    paths: list[Path] = warehouse.files(dataset, ref or "latest")
+    version = warehouse.version(dataset, ref or "latest")
+    files: tuple[File, ...] = tuple(local_file(path.parent.parent, path) for path in paths)
+    return Table(name, "parquet", files, ((),) * len(files), snapshot=str(version.snapshot_id))
+
+
+def _read(table: Table, found: dict[File, Found]) -> tuple[Table | None, list[Rejection]]:
+    """Return the table as it was read; a file that cannot be read takes its table with it."""
+    prints = [found[file].print for file in table.files]
+    faults = [
+        Rejection(file.name, print_.reason, print_.detail)
+        for file, print_ in zip(table.files, prints, strict=True)
+        if isinstance(print_, NotATable)
+    ]
+    if faults:
+        bad = {fault.path for fault in faults}
+        others = [file.name for file in table.files if file.name not in bad]
+        detail = f"of {table.name}, which {faults[0].path} makes unreadable"
+        return None, [*faults, *(Rejection(name, "incomplete_table", detail) for name in others)]
+    made = joined(table, prints)  # type: ignore[arg-type] - faults were taken out
+    return (None, [made]) if isinstance(made, Rejection) else (made, [])
