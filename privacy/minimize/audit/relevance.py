@@ -44,7 +44,8 @@ def explained(known: np.ndarray, wanted: np.ndarray) -> float:
 
     Examples
     --------
-    >>> explained(np.array([0, 0, 1, 1]), np.array([0, 0, 1, 1])), explained(np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]))
+    >>> alike, apart = np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1])
+    >>> explained(alike, alike), explained(apart, alike)
     (1.0, 0.0)
     """
     table = np.zeros((known.max() + 1, wanted.max() + 1))
