@@ -17,11 +17,12 @@ from flows.summary import show_build
 from privacy.minimize.policy import Policy
 from schemas.contracts import contract, contracts
 from schemas.derive.odcs import odcs
+from schemas.minimize import Sweep
 from schemas.recipe.recipe import Recipe
 
 __all__ = ["COMMANDS"]
 
-_FILES = {"recipe": Recipe, "policy": Policy}
+_FILES = {"recipe": Recipe, "policy": Policy, "fit": Sweep}
 
 
 @click.command()
@@ -84,12 +85,12 @@ def _run(recipe: Path, root: Path, *, machine: bool, publish: bool) -> None:
 @click.option("--odcs", "as_odcs", is_flag=True, help="Print the Open Data Contract Standard v3.1 file.")
 @options.as_json
 def schema(name: str | None, *, as_odcs: bool, machine: bool) -> None:
-    """Print a contract, or the JSON Schema of a file (`recipe` or `policy`); without a name, list all."""
+    """Print a contract, or the JSON Schema of a file (recipe, policy, fit); without a name, list all."""
     if name is None:
         table(
             "Contracts", ("name", "version", "what it holds"), ((n, c.version, c.doc) for n, c in contracts().items())
         )
-        console.print("[dim]and `recipe` and `policy`, the JSON Schemas of recipes and of minimization policies[/]")
+        console.print("[dim]and the JSON Schemas of files: `recipe`, `policy` and `fit` (how a policy is learned)[/]")
     elif name in _FILES:
         print(json.dumps(_FILES[name].model_json_schema(), indent=1))  # noqa: T201 - output
     elif as_odcs:

@@ -192,11 +192,15 @@ def _lines(source: Path) -> Iterator[str]:
 
 def _record(policy: Policy, line: str, place: str) -> dict[str, str | None]:
     try:
-        told = python_target.minimize(json.loads(line, parse_float=Decimal), policy.spec)
+        record = json.loads(line, parse_float=Decimal)
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict):
+        raise InputError(f"{place}: not a JSON object.", hint="give one object per line.")
+    try:
+        told = python_target.minimize(record, policy.spec)
     except python_target.Drift as drift:
         raise SchemaDrift(place, [str(drift)]) from drift
-    except (ValueError, TypeError, AttributeError) as error:
-        raise InputError(f"{place}: not a JSON object.", hint="give one object per line.") from error
     return {name: _text(value) for name, value in told.items()}
 
 

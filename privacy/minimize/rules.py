@@ -173,9 +173,13 @@ class Interval(Section):
     @property
     def labels(self) -> dict[str, str]:
         """What each bucket holds, for people."""
-        ends = [None, *(self._whole(border) for border in self.values), None]
-        shown = {name: self._label(low, high) for name, (low, high) in zip(self.names, pairwise(ends), strict=True)}
+        shown = {name: self.span(number, number) for number, name in enumerate(self.names)}
         return _with_special(shown, [("missing", self.on_null), ("NaN", self.on_nan)])
+
+    def span(self, first: int, last: int) -> str:
+        """Return what the buckets numbered ``first`` to ``last`` hold together, for people."""
+        ends = [None, *(self._whole(border) for border in self.values), None]
+        return self._label(ends[first], ends[last + 1])
 
     def _whole(self, border: Border) -> Border:
         return Decimal(math.floor(border)) if self.type == "int" else border  # type: ignore[arg-type]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from privacy.minimize.cells import Node
 from privacy.minimize.policy import Policy
-from privacy.minimize.rules import Drop, Interval
+from privacy.minimize.rules import Categories, Drop, Interval
 
 __all__ = ["Sheet", "markdown", "sheets"]
+
+
+_BUCKETS = {"attribute": "What is stored: a bucket per column", "cell": "Buckets that the cells are made of"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +30,8 @@ def sheets(policy: Policy) -> tuple[Sheet, ...]:
     """Return the tables that describe a policy; empty ones are left out."""
     found = (
         Sheet(f"Policy {policy.id}, version {policy.version}", ("", ""), tuple(_header(policy))),
-        Sheet("What is stored", ("column", "bucket", "stands for"), tuple(_stored(policy))),
-        Sheet("Cells", ("cell", "holds records with"), tuple(_cells(policy))),
+        Sheet("What is stored: one cell per record", ("cell", "stands for"), tuple(_cells(policy))),
+        Sheet(_BUCKETS[policy.release], ("column", "bucket", "stands for"), tuple(_stored(policy))),
         Sheet("What is not stored", ("column", "why"), tuple(_not_stored(policy))),
         Sheet("Stored as it comes", ("column", "type"), tuple(policy.passthrough.items())),
         Sheet("How it was learned", ("", ""), tuple(_flat(policy.fit.model_dump(mode="json", exclude_none=True)))),
@@ -55,14 +59,10 @@ def _escaped(text: str) -> str:
 
 
 def _header(policy: Policy) -> Iterator[tuple[str, str]]:
-    release = {
-        "attribute": "a bucket per column",
-        "cell": "one cell per record, and no bucket",
-    }
     yield "purpose", policy.purpose
     yield "legal basis", policy.legal_basis or "not stated"
     yield "targets", ", ".join(policy.targets) or "none"
-    yield "release", f"{policy.release}: {release[policy.release]}"
+    yield "release", policy.release
     yield "created", str(policy.created)
     yield "expires", str(policy.expires or "never")
     yield "parent", policy.parent or "none, this is the first version"
@@ -77,19 +77,31 @@ def _stored(policy: Policy) -> Iterator[tuple[str, str, str]]:
 
 
 def _cells(policy: Policy) -> Iterator[tuple[str, str]]:
-    if policy.cells is not None:
-        for leaf, way in policy.cells.paths():
-            yield leaf, "; ".join(_condition(policy, node, left=left) for node, left in way)
+    if policy.cells is None:
+        return
+    for leaf, way in policy.cells.paths():
+        yield leaf, "; ".join(_condition(name, policy.kept[name], chosen) for name, chosen in _left_over(policy, way))
 
 
-def _condition(policy: Policy, node: Node, *, left: bool) -> str:
-    """Tell a question's answer in the column's own units; an interval's neighbours are told as one span."""
-    rule = policy.kept[node.column]
-    chosen = [bucket for bucket in rule.bucket_ids if (bucket in node.buckets) is left]
+def _left_over(policy: Policy, way: Iterable[tuple[Node, bool]]) -> Iterator[tuple[str, list[str]]]:
+    """Yield each column asked about on the way to a cell, with the buckets that get there."""
+    open_buckets: dict[str, list[str]] = {}
+    for node, left in way:
+        before = open_buckets.get(node.column, policy.kept[node.column].bucket_ids)
+        open_buckets[node.column] = [bucket for bucket in before if (bucket in node.buckets) is left]
+    return iter(open_buckets.items())
+
+
+def _condition(name: str, rule: Interval | Categories, chosen: list[str]) -> str:
+    """Tell what a column may hold, in its own units; neighbouring intervals are told as one span."""
     labels = rule.labels
-    if isinstance(rule, Interval):
-        return f"{node.column} in {' or '.join(labels[bucket] for bucket in chosen)}"
-    return f"{node.column} in {' or '.join(f'[{labels[bucket]}]' for bucket in chosen)}"
+    if not isinstance(rule, Interval):
+        return f"{name}: {', '.join(labels[bucket] for bucket in chosen) or 'nothing'}"
+    numbers = [number for number, bucket in enumerate(rule.names) if bucket in chosen]
+    runs = [list(run) for _, run in groupby(numbers, key=lambda number: number - numbers.index(number))]
+    told = [rule.span(run[0], run[-1]) for run in runs]
+    told += [labels[bucket] for bucket in chosen if bucket not in rule.names]
+    return f"{name}: {', '.join(told) or 'nothing'}"
 
 
 def _not_stored(policy: Policy) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -127,9 +129,28 @@ def from_text(name: str, of: Typed) -> pl.Expr:
     return _READ[of.kind](readable, of).alias(name)
 
 
-def _scan_csv(path: Path, missing: Iterable[str], **reading: object) -> pl.LazyFrame:
-    texts = list(missing)
-    return pl.scan_csv(path, null_values=texts, empty_string_is_null="" in texts, glob=False, **reading)  # type: ignore[arg-type]
+def _scan_csv(path: Path, missing: Iterable[str], **reading: Any) -> pl.LazyFrame:
+    """Scan a CSV file; its header is read by the standard library, for polars keeps doubled quotes in names."""
+    texts, names = list(missing), _header(path)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise SchemaDrift(str(path), [f"column {name!r} is there twice" for name in twice])
+    return pl.scan_csv(
+        path,
+        null_values=texts,
+        empty_string_is_null="" in texts,
+        glob=False,
+        with_column_names=lambda found: names if len(found) == len(names) else found,
+        **reading,
+    )
+
+
+def _header(path: Path) -> list[str]:
+    opened = gzip.open if path.suffix == ".gz" else Path.open
+    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:  # type: ignore[operator]
+        try:
+            return next(csv.reader(file), [])
+        except UnicodeDecodeError as error:
+            raise InputError(f"{str(path)!r} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
