@@ -155,7 +155,7 @@ AUDIT_COLUMN = register(
             Column("personal", pa.bool_(), "It is under attack."),
             Column("buckets", _COUNT, "Different things that may be stored of it."),
             Column("told", _SHARE, "Share of the target's entropy that what is stored of it explains, alone."),
-            Column("told_raw", _SHARE, "The same for its raw values, numbers in 20 steps."),
+            Column("told_raw", _SHARE, "The same for its raw values, numbers by 20 quantiles."),
         ),
         key=("audit_id", "column", "target"),
         rules=(InSet("rule", ("interval", "map", "drop")), Between("told", 0, 1), Between("told_raw", 0, 1)),

@@ -11,7 +11,7 @@ from privacy.minimize.cells import Node
 from privacy.minimize.policy import Policy
 from privacy.minimize.rules import Categories, Drop, Interval
 
-__all__ = ["Sheet", "markdown", "sheets"]
+__all__ = ["Sheet", "cells", "markdown", "sheets"]
 
 
 _BUCKETS = {"attribute": "What is stored: a bucket per column", "cell": "Buckets that the cells are made of"}
@@ -30,7 +30,7 @@ def sheets(policy: Policy) -> tuple[Sheet, ...]:
     """Return the tables that describe a policy; empty ones are left out."""
     found = (
         Sheet(f"Policy {policy.id}, version {policy.version}", ("", ""), tuple(_header(policy))),
-        Sheet("What is stored: one cell per record", ("cell", "stands for"), tuple(_cells(policy))),
+        Sheet("What is stored: one cell per record", ("cell", "stands for"), tuple(cells(policy))),
         Sheet(_BUCKETS[policy.release], ("column", "bucket", "stands for"), tuple(_stored(policy))),
         Sheet("What is not stored", ("column", "why"), tuple(_not_stored(policy))),
         Sheet("Stored as it comes", ("column", "type"), tuple(policy.passthrough.items())),
@@ -76,7 +76,8 @@ def _stored(policy: Policy) -> Iterator[tuple[str, str, str]]:
             yield (unit if number == 0 else ""), bucket, label
 
 
-def _cells(policy: Policy) -> Iterator[tuple[str, str]]:
+def cells(policy: Policy) -> Iterator[tuple[str, str]]:
+    """Yield each cell of a policy with the records that it holds, in words."""
     if policy.cells is None:
         return
     for leaf, way in policy.cells.paths():

@@ -8,6 +8,7 @@ import polars as pl
 
 from privacy.minimize.audit.releases import stored
 from privacy.minimize.policy import CELL, Policy
+from privacy.minimize.show import cells
 from schemas.audit_tables import AUDIT_BUCKET
 
 __all__ = ["BUCKET", "lineage"]
@@ -27,7 +28,7 @@ def lineage(policy: Policy, raw: pl.DataFrame) -> pl.DataFrame:
     buckets = stored(policy.model_copy(update={"release": "attribute", "cells": None}), raw)
     rows = [row for name in policy.kept for row in _rows(name, policy.labels(name), buckets[name])]
     if policy.cells is not None:
-        rows += _rows(CELL, _cells(policy), stored(policy, raw)[CELL])
+        rows += _rows(CELL, _told(policy), stored(policy, raw)[CELL])
     return pl.DataFrame(rows, schema=BUCKET, orient="row")
 
 
@@ -38,14 +39,9 @@ def _rows(column: str, labels: dict[str, str], stored: pl.Series) -> Iterator[tu
         yield column, bucket, label, records, records / max(len(stored), 1)
 
 
-def _cells(policy: Policy) -> dict[str, str]:
-    """Return in words which records each cell holds; ways to the same cell are joined by "or"."""
+def _told(policy: Policy) -> dict[str, str]:
+    """Return which records each cell holds; several ways may lead to one."""
     ways: dict[str, list[str]] = {}
-    for cell, way in policy.cells.paths() if policy.cells else ():
-        told = []
-        for node, left in way:
-            labels = policy.labels(node.column)
-            inside = " or ".join(labels[bucket] for bucket in node.buckets)
-            told.append(f"{node.column} {'is' if left else 'is not'} {inside}")
-        ways.setdefault(cell, []).append("; ".join(told))
+    for cell, condition in cells(policy):
+        ways.setdefault(cell, []).append(condition)
     return {cell: ", or else: ".join(found) for cell, found in ways.items()}

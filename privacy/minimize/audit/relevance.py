@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from privacy.minimize.audit.releases import stored
-from privacy.minimize.evaluate.encoding import codes, target
+from privacy.minimize.evaluate.encoding import STEPS, cells, codes, is_continuous, numbers, target
 from privacy.minimize.policy import Policy
 from schemas.audit_tables import AUDIT_COLUMN
 
@@ -31,12 +31,19 @@ def relevance(policy: Policy, raw: pl.DataFrame, personal: tuple[str, ...]) -> p
     for goal in policy.targets:
         wanted = target(raw[goal]).codes
         for name, rule in policy.columns.items():
-            told = explained(codes(buckets[name])[0], wanted) if name in buckets.columns else 0.0
-            kept = len(policy.bucket_ids(name))
-            rows.append(
-                (name, goal, rule.kind, name in personal, kept, told, explained(target(raw[name]).codes, wanted))
-            )
+            coarse = codes(buckets[name])[0] if name in buckets.columns else np.zeros(len(raw), dtype=np.int64)
+            told, told_raw = explained(coarse, wanted), explained(_fine(raw[name], coarse), wanted)
+            rows.append((name, goal, rule.kind, name in personal, len(policy.bucket_ids(name)), told, told_raw))
     return pl.DataFrame(rows, schema=COLUMN, orient="row")
+
+
+def _fine(column: pl.Series, coarse: np.ndarray) -> np.ndarray:
+    """Return codes of the raw values; numbers by 20 quantiles within what is stored, lest rare values pass for news."""
+    values = column
+    if is_continuous(column):
+        cuts = np.unique(np.nanquantile(numbers(column), np.linspace(0, 1, STEPS + 1)[1:-1], method="lower"))
+        values = pl.Series(np.searchsorted(cuts, numbers(column)))
+    return cells([codes(values)[0], coarse], len(coarse)).number
 
 
 def explained(known: np.ndarray, wanted: np.ndarray) -> float:

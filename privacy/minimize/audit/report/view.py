@@ -141,7 +141,7 @@ class View:
             most = max(certain, key=lambda one: one["told_for_certain"])
             yield (
                 f"{len(certain)} of {len(told)} personal attributes are told for certain for some people; most of all "
-                f"{most['attribute']}, for {most['told_for_certain']:.1%} of the records."
+                f"{most['attribute']}, for {100 * most['told_for_certain']:.1f} % of the records."
             )
         gained = [one.name for one in told if (one.accuracy - one.majority) > _HALF * (1 - one.majority)]
         if gained:
