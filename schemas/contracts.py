@@ -176,6 +176,7 @@ def contracts() -> dict[str, Contract]:
     import schemas.audit_tables
     import schemas.lake
     import schemas.records
+    import schemas.retention
     import schemas.texts  # noqa: F401 - these register the house's own
 
     return dict(_REGISTRY)

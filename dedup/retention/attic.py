@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from dedup.retention.files import inside, remove
@@ -58,14 +59,19 @@ class Attic:
         return self.root / FOLDER
 
     @property
+    def file(self) -> Path:
+        """The recipes and the journal."""
+        return self.folder / "attic.sqlite"
+
+    @cached_property
     def recipes(self) -> Recipes:
         """Recipes of the tables deleted."""
-        return Recipes(self.folder / "recipes.sqlite")
+        return Recipes(self.file)
 
     @property
     def journal(self) -> Journal:
         """What was done."""
-        return Journal(self.folder / "journal.jsonl")
+        return Journal(self.file)
 
     def places(self, recipe: Recipe) -> list[tuple[Path, Path]]:
         """Return for each file of a table its place in the lake and in the trash."""
@@ -91,14 +97,16 @@ class Attic:
         WarehouseError
             If the journal or a recipe is damaged.
         """
-        if not self.journal.path.exists():
+        if not self.file.exists():
             return {}
-        found = [
-            Deleted(self.recipes.get(recipe), entry)
-            for recipe, entry in self.journal.last().items()
-            if entry.event.deleted
-        ]
-        return {one.recipe.table: one for one in found}
+        recipes = self.recipes.numbered()
+        last = {number: entry for number, entry in self.journal.last().items() if entry.event.deleted}
+        if lost := last.keys() - recipes.keys():
+            raise WarehouseError(
+                f"{self.file} lacks the recipes of {len(lost)} deleted tables.",
+                hint="restore the file from a backup; until then no table of this lake is touched.",
+            )
+        return {recipes[number].table: Deleted(recipes[number], entry) for number, entry in last.items()}
 
     def find(self, table: str, known: Mapping[str, Deleted]) -> Deleted:
         """Return one of the deleted tables ``known``.
@@ -119,8 +127,9 @@ class Attic:
     def leftovers(self) -> Iterator[str]:
         """Yield the ids of recipes whose tables are at their places, and which a kill left behind."""
         last = self.journal.last()
-        found = {path.name for path in (self.folder / "trash").glob("*")} | set(self.recipes.ids())
-        yield from sorted(one for one in found if one not in last or not last[one].event.deleted)
+        for number, recipe in self.recipes.numbered().items():
+            if number not in last or not last[number].event.deleted:
+                yield recipe.id
 
     @contextmanager
     def held(self) -> Iterator[None]:

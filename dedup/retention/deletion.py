@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -110,6 +110,7 @@ class Keeper:
         """
         try:
             self._allow(recipe)
+            recipe = self._as_it_is(recipe)
             before = self._checked(recipe, recipes)
         except InputError as error:
             return Done(recipe.table, "refused", detail=error.message)
@@ -140,6 +141,12 @@ class Keeper:
                 hint=f"sluice dedup rebuild {table!r} makes it from {one.recipe.parent!r}, bit for bit.",
             )
         self._free(one.recipe)
+        for (_, trash), file in zip(self.attic.places(one.recipe), one.recipe.files, strict=True):
+            if not trash.exists() or digest_of(trash) != file.digest:
+                raise InputError(
+                    f"{file.path!r} in the trash is not what was put there.",
+                    hint=f"sluice dedup rebuild {table!r} makes it from {one.recipe.parent!r}, bit for bit.",
+                )
         self._note(Event.RESTORE, one.recipe)
         self._put_back(one.recipe)
         return Done(table, "restored", one.recipe.table_bytes)
@@ -210,6 +217,15 @@ class Keeper:
         for path, _ in self.attic.places(recipe):
             if why := obstacle(path):
                 raise InputError(why)
+
+    def _as_it_is(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with the times and permissions that the files have now."""
+        found = [path.lstat() for path, _ in self.attic.places(recipe)]
+        files = [
+            replace(file, mtime_ns=state.st_mtime_ns, mode=stat.S_IMODE(state.st_mode))
+            for file, state in zip(recipe.files, found, strict=True)
+        ]
+        return replace(recipe, files=tuple(files))
 
     def _checked(self, recipe: Recipe, recipes: Recipes) -> list[tuple[int, ...]]:
         """Run the recipe, hold its files against those at their place, and return what those were like before."""

@@ -13,7 +13,6 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
-from dedup.lake.faults import NotATable
 from dedup.lake.tables import Print, Table
 from dedup.retention import render
 from dedup.retention.files import digest_of, inside
@@ -22,14 +21,14 @@ from dedup.retention.patch import difference
 from dedup.retention.positions import encoded, positions
 from dedup.retention.rebuild import Slice
 from dedup.retention.recipe import POSITIONS, Part, Recipe, StoredFile, recipe_id
-from dedup.retention.rows import Sources, fingerprints, read
+from dedup.retention.rows import Sources
 from dedup.retention.store import Priced, Recipes
 from schemas.errors import InputError
 
 __all__ = ["Pair", "derive"]
 
 _LIBRARIES = ("polars", "pyarrow", "duckdb")
-_UNREADABLE = (InputError, NotATable, pl.exceptions.PolarsError, pa.ArrowException)
+_UNREADABLE = (InputError, pl.exceptions.PolarsError, pa.ArrowException)
 Layout = dict[str, Any]
 
 
@@ -154,7 +153,7 @@ def _by_rows(blank: Recipe, pair: Pair, sources: Sources, scratch: Path) -> _Dra
     """Take the rows of the parent by number, and write each file in the layout that comes nearest to it."""
     columns = blank.columns
     index = sources.index(pair.parent, columns, pair.policy)
-    numbers = positions(fingerprints(read(sources.root, pair.child, columns), pair.policy), index)
+    numbers = positions(sources.prints(pair.child, columns, pair.policy), index)
     recipe = replace(blank, method="rows", summary=f"{_told(numbers)} of {pair.parent.name}")
     rows = gather(sources.cells(pair.parent, columns), numbers, scratch)
     parts, start = [Part(POSITIONS, 0, encoded(numbers))], 0

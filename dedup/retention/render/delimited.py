@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import csv
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,45 +15,59 @@ __all__ = ["layouts", "write"]
 
 _BOM = b"\xef\xbb\xbf"
 _SEEN = 1 << 16
-_LINES = 50
+_RECORDS = 50
 _QUOTE = '"'
 
 
 def layouts(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield the layout of a CSV file, from its first lines and its last bytes."""
+    """Yield the layout of a CSV file, from its first records and its last bytes."""
     with path.open("rb") as file:
         head = file.read(_SEEN)
         file.seek(max(0, path.stat().st_size - 2))
         tail = file.read()
     text = head.removeprefix(_BOM).decode("utf-8", errors="replace")
-    first = text.split("\n", 1)[0]
-    separator = max(",;\t|", key=first.count)
-    newline = "\r\n" if first.endswith("\r") else "\n"
-    lines = text.split(newline)[: -1 if len(head) == _SEEN else None]
+    separator = max(",;\t|", key=text.partition("\n")[0].count)
+    header, *body = list(islice(_records(text, separator), _RECORDS))[: None if len(head) < _SEEN else -1] or [_EMPTY]
     found = {
         "separator": separator,
-        "newline": newline,
+        "newline": header.end or "\n",
         "bom": head.startswith(_BOM),
         "ends": tail.endswith(b"\n"),
-        "header": lines[0],
-        "quoted": _quoted(lines[1:_LINES], separator),
+        "header": header.text,
+        "quoted": _quoted(body),
     }
     yield found
     if not found["quoted"]:
-        yield found | {"quoted": list(range(len(next(csv.reader([lines[0]], delimiter=separator), []))))}
+        yield found | {"quoted": list(range(len(header.quoted)))}
 
 
-def _quoted(lines: list[str], separator: str) -> list[int]:
-    """Return the places of the columns in which every cell of some lines stands in quotes."""
-    always: list[bool] | None = None
-    for line in islice((line for line in lines if line), _LINES):
-        cells = next(csv.reader([line], delimiter=separator, quoting=csv.QUOTE_NONE), [])
-        marks = [cell.startswith(_QUOTE) and cell.endswith(_QUOTE) and len(cell) > 1 for cell in cells]
-        if always is None:
-            always = marks
-        if len(marks) == len(always):
-            always = [one and other for one, other in zip(always, marks, strict=True)]
-    return [place for place, one in enumerate(always or []) if one]
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A record as it stands, the line break after it, and which of its fields stand in quotes."""
+
+    text: str
+    end: str
+    quoted: tuple[bool, ...]
+
+
+_EMPTY = _Record("", "", ())
+
+
+def _records(text: str, separator: str) -> Iterator[_Record]:
+    apart = re.escape(separator)
+    field = re.compile(rf"""("(?:[^"]|"")*"|[^{apart}\r\n]*)({apart}|\r?\n|\r|$)""")
+    start, quoted = 0, []
+    for found in field.finditer(text):
+        quoted.append(found[1].startswith(_QUOTE))
+        if found[2] != separator:
+            yield _Record(text[start : found.start(2)], found[2], tuple(quoted))
+            start, quoted = found.end(), []
+
+
+def _quoted(records: list[_Record]) -> list[int]:
+    """Return the places of the fields that stand in quotes in every record."""
+    marks = [record.quoted for record in records if record.text]
+    return [place for place, column in enumerate(zip(*marks, strict=False)) if all(column)]
 
 
 def write(rows: pl.LazyFrame, layout: Mapping[str, Any], path: Path) -> None:
