@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import os
 import re
 import sys
@@ -10,20 +9,11 @@ from types import ModuleType
 from typing import Any
 
 from .frames import ProtocolError, Stream, write_frame
-from .values import NotPlainError, Objects, decode, encode
+from .peers import Peer
+from .remote import describe, failure
+from .values import encode
 
-__all__ = ["describe", "load", "own_classes", "run_calls", "serve"]
-
-_DETAIL = 300
-
-
-def describe(error: BaseException) -> str:
-    """Return type and message of an exception in one short line, whatever its ``__str__`` does."""
-    try:
-        text = str(error)
-    except BaseException:  # noqa: BLE001 - a hostile __str__ may raise anything
-        text = ""
-    return f"{type(error).__name__}: {text}"[:_DETAIL].encode("utf-8", "replace").decode()
+__all__ = ["load", "own_classes", "resolve", "run_calls", "serve"]
 
 
 def load(payload: dict[str, Any]) -> ModuleType:
@@ -84,12 +74,8 @@ def _loaded(payload: dict[str, Any], channel: int) -> ModuleType | None:
         status = "RE" if compiled else "CE"
         write_frame(channel, {"t": -1, "nonce": nonce, "status": status, "detail": describe(error)})
     except BaseException as error:  # noqa: BLE001 - SystemExit and friends included
-        write_frame(channel, {"t": -1, "nonce": nonce, "status": _failure(error), "detail": describe(error)})
+        write_frame(channel, {"t": -1, "nonce": nonce, "status": failure(error), "detail": describe(error)})
     return None
-
-
-def _failure(error: BaseException) -> str:
-    return "MLE" if isinstance(error, MemoryError) else "RE"
 
 
 def run_calls(payload: dict[str, Any], channel: int) -> None:
@@ -103,7 +89,7 @@ def run_calls(payload: dict[str, Any], channel: int) -> None:
             target = resolve(module, payload["candidate"])
             report = {"t": index, "ok": encode(target(*args, **kwargs))}
         except BaseException as error:  # noqa: BLE001
-            report = {"t": index, "status": _failure(error), "detail": describe(error)}
+            report = {"t": index, "status": failure(error), "detail": describe(error)}
         _send(channel, {"nonce": payload["nonce"], **report})
     leave(0)
 
@@ -116,58 +102,21 @@ def _send(channel: int, report: dict[str, Any]) -> None:
         write_frame(channel, {**slim, "status": "OLE", "detail": describe(error)})
 
 
-class _Handles(Objects):
-    """Keeps what cannot cross and sends a handle for it; instances of the prelude's classes cross by attributes."""
+class _Candidate(Peer):
+    """The program's side of the wire to its tester."""
 
-    def __init__(self, module: ModuleType, shared: set[str]) -> None:
-        super().__init__()
+    def __init__(self, channel: int, module: ModuleType, shared: dict[str, type]) -> None:
+        names = module.__dict__
+        super().__init__(Stream(channel), {name: names.get(name, kind) for name, kind in shared.items()})
         self.module = module
-        self.shared = shared
-        self.kept: list[Any] = []
-        self.begin()
+        self._found: dict[tuple[str, int], Any] = {}
 
-    def begin(self) -> None:
-        """Forget the instances of the last message."""
-        self.sent: dict[int, int] = {}
-        self.table: list[Any] = []
-        self.made: dict[int, Any] = {}
-        self._alive: list[Any] = []
-
-    def outgoing(self, value: Any, encode_part: Any) -> Any:  # noqa: ARG002 - parts are encoded by `attributes`
-        name = type(value).__name__
-        if name in self.shared and isinstance(getattr(value, "__dict__", None), dict):
-            if id(value) not in self.sent:
-                self.sent[id(value)] = len(self._alive)
-                self._alive.append(value)
-            return {"!": "object", "i": self.sent[id(value)], "c": name}
-        self.kept.append(value)
-        return {"!": "remote", "h": len(self.kept) - 1}
-
-    def attributes(self) -> list[Any]:
-        """Return the attributes of every instance sent, and of those they lead to."""
-        at = 0
-        table = []
-        while at < len(self._alive):
-            table.append(encode(dict(self._alive[at].__dict__), self))
-            at += 1
-        return table
-
-    def incoming(self, tag: str, fields: dict[str, Any]) -> Any:
-        if tag == "remote":
-            return self.kept[fields["h"]]
-        if tag == "object":
-            index = fields["i"]
-            if index not in self.made:
-                kind = getattr(self.module, fields["c"])
-                self.made[index] = kind.__new__(kind)
-            return self.made[index]
-        return super().incoming(tag, fields)
-
-    def fill(self, table: list[dict[str, Any]]) -> None:
-        """Give the instances received their attributes."""
-        for index, attributes in enumerate(table):
-            if index in self.made:
-                self.made[index].__dict__.update(attributes)
+    def lookup(self, fields: dict[str, Any]) -> Any:
+        """Return what the program means by an expression; the same object all through a test."""
+        asked = (fields["v"], fields["t"])
+        if asked not in self._found:
+            self._found[asked] = resolve(self.module, fields["v"])
+        return self._found[asked]
 
 
 def serve(payload: dict[str, Any], channel: int) -> None:
@@ -177,47 +126,5 @@ def serve(payload: dict[str, Any], channel: int) -> None:
     if module is None:
         return
     write_frame(channel, {"t": -1, "ok": True})
-    handles = _Handles(module, set(payload.get("shared", ())))
-    requests = Stream(channel)
-    while (body := requests.read()) is not None:
-        handles.begin()
-        request = decode(body, handles)
-        handles.fill(request.get("objects", []))
-        try:
-            answer = _answer(request, module, handles)
-        except BaseException as error:  # noqa: BLE001
-            answer = {"status": _failure(error), "detail": describe(error), "raised": _builtin_name(error)}
-        _send(channel, {"n": request["n"], **answer})
+    _Candidate(channel, module, payload.get("shared", {})).serve()
     leave(0)
-
-
-def _builtin_name(error: BaseException) -> str:
-    """Return the name of the nearest built-in exception class, so that a test may expect it."""
-    kind = next((base for base in type(error).__mro__ if getattr(builtins, base.__name__, None) is base), Exception)
-    return kind.__name__ if issubclass(kind, Exception) else "RuntimeError"
-
-
-def _answer(request: dict[str, Any], module: ModuleType, handles: _Handles) -> dict[str, Any]:
-    operation = request["op"]
-    if operation == "name":
-        value = resolve(module, request["name"])
-    elif operation == "attribute":
-        value = getattr(request["of"], request["name"])
-    elif operation == "assign":
-        value = setattr(request["of"], request["name"], request["value"])
-    else:
-        value = request["of"](*request["args"], **request["kwargs"])
-    handles.begin()
-    answer = {"ok": encode(value, handles)}
-    if operation == "call" and value is None:
-        answer["args"] = _in_place(request, handles)
-    answer["objects"] = handles.attributes()
-    return answer
-
-
-def _in_place(request: dict[str, Any], handles: _Handles) -> Any:
-    """Return the arguments as the call left them: a function that returns None works by changing them."""
-    try:
-        return encode([request["args"], request["kwargs"]], handles)
-    except NotPlainError:
-        return None

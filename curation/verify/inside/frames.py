@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["MAX_FRAME", "Frames", "ProtocolError", "Stream", "pack", "split", "write_frame"]
+__all__ = ["MAX_FRAME", "Frames", "ProtocolError", "Stream", "pack", "split", "write", "write_frame"]
 
 MAX_FRAME = 32 << 20
 """Largest frame, in bytes: room for an integer of 10^7 digits."""
@@ -37,10 +37,15 @@ def pack(message: Any) -> bytes:
 
 
 def write_frame(fd: int, message: Any) -> None:
-    """Write ``message`` to ``fd`` whole."""
-    data = memoryview(pack(message))
-    while data:
-        data = data[os.write(fd, data) :]
+    """Write ``message`` to ``fd`` as a frame."""
+    write(fd, pack(message))
+
+
+def write(fd: int, data: bytes) -> None:
+    """Write ``data`` to ``fd`` whole."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(fd, rest) :]
 
 
 class Stream:

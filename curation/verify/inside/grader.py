@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from .candidate import describe
 from .frames import write_frame
+from .remote import describe
 
 __all__ = ["run_grader", "same"]
 

@@ -6,6 +6,7 @@ Decoding yields exact built-ins and nothing else; it is safe on bytes written by
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import math
 from collections import Counter, OrderedDict, deque
@@ -23,14 +24,14 @@ MAX_DEPTH = 200
 _MAX_ITEMS = 1_000_000
 _SMALL = 1 << 63
 _FEW_KEYS, _MANY_ALIKE = 1000, 100
-_SETS = ("set", "frozenset")
-_HASHED = (*_SETS, "dict", "Counter", "OrderedDict")
+_SETS = ("set", "frozenset", "dict_keys")
+_HASHED = (*_SETS, "dict", "dict_items", "Counter", "OrderedDict")
 _TAG = "!"
 _ITERATORS = {
-    "callable_iterator", "chain", "combinations", "dict_itemiterator", "dict_items", "dict_keyiterator", "dict_keys",
-    "dict_values", "enumerate", "filter", "generator", "islice", "list_iterator", "map", "permutations", "product",
-    "range_iterator", "reversed", "list_reverseiterator", "set_iterator", "str_ascii_iterator", "str_iterator",
-    "tuple_iterator", "zip", "zip_longest", "accumulate", "takewhile", "dropwhile", "starmap",
+    "accumulate", "callable_iterator", "chain", "combinations", "dict_itemiterator", "dict_keyiterator", "dropwhile",
+    "enumerate", "filter", "generator", "islice", "list_iterator", "list_reverseiterator", "map", "permutations",
+    "product", "range_iterator", "reversed", "set_iterator", "starmap", "str_ascii_iterator", "str_iterator",
+    "takewhile", "tuple_iterator", "zip", "zip_longest",
 }  # fmt: skip
 
 
@@ -43,6 +44,13 @@ class Objects:
 
     def __init__(self) -> None:
         self.reader = json.JSONDecoder(object_pairs_hook=self._build, parse_constant=_refuse, parse_float=_finite)
+
+    lazy = False
+    """Whether iterators stay where they are; otherwise their items cross, and what they yield next is lost."""
+
+    def own(self, value: Any, encode_part: Callable[[Any], Any]) -> Any:  # noqa: ARG002 - for subclasses
+        """Return the encoding of a value of a class that both sides know; None if it is of another."""
+        return None
 
     def outgoing(self, value: Any, encode_part: Callable[[Any], Any]) -> Any:  # noqa: ARG002 - for subclasses
         """Return the encoding of ``value``."""
@@ -114,6 +122,9 @@ def _mapping(tag: str, value: dict[Any, Any], objects: Objects, depth: int) -> A
 
 
 def _other(value: Any, objects: Objects, depth: int) -> Any:
+    own = objects.own(value, lambda part: encode(part, objects, depth + 1))
+    if own is not None:
+        return own
     for base, reader in _READERS:
         if isinstance(value, base):
             return encode(reader(value), objects, depth + 1)
@@ -133,8 +144,8 @@ def _text(value: Any) -> dict[str, Any] | None:
         if isinstance(value, base):
             return {_TAG: tag, "v": text(value)}
     kind = type(value)
-    if number := _NUMBERS.get((kind.__module__, kind.__name__)):
-        return {_TAG: kind.__name__, "v": number(value)}
+    if say := _NAMED.get((kind.__module__, kind.__name__)):
+        return {_TAG: kind.__name__, "v": say(value)}
     if kind is type and value in _TYPES.values():
         return {_TAG: "type", "v": value.__name__}
     return None
@@ -142,7 +153,7 @@ def _text(value: Any) -> dict[str, Any] | None:
 
 def _by_name(value: Any, objects: Objects, depth: int) -> Any:
     kind = type(value)
-    if kind.__name__ in _ITERATORS:
+    if kind.__name__ in _ITERATORS and not objects.lazy:
         return {_TAG: "iter", "v": [encode(item, objects, depth + 1) for item in _bounded(value)]}
     if kind.__module__ == "numpy" and hasattr(value, "tolist"):
         return encode(value.tolist(), objects, depth + 1)
@@ -167,6 +178,9 @@ _SEQUENCES: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
     (set, "set", set.__iter__),
     (frozenset, "frozenset", frozenset.__iter__),
     (deque, "deque", deque.__iter__),
+    (type({}.keys()), "dict_keys", iter),
+    (type({}.values()), "dict_values", iter),
+    (type({}.items()), "dict_items", iter),
     (range, "range", lambda value: (value.start, value.stop, value.step)),
 )
 _TEXTS: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
@@ -174,11 +188,15 @@ _TEXTS: tuple[tuple[type, str, Callable[[Any], Any]], ...] = (
     (bytearray, "bytearray", lambda value: bytes(value).hex()),
     (complex, "complex", lambda value: [repr(value.real), repr(value.imag)]),
 )
-_NUMBERS: dict[tuple[str, str], Callable[[Any], Any]] = {
+_NAMED: dict[tuple[str, str], Callable[[Any], Any]] = {
     ("decimal", "Decimal"): str,
     ("fractions", "Fraction"): lambda value: [hex(value.numerator), hex(value.denominator)],
+    ("datetime", "date"): lambda value: value.isoformat(),
+    ("datetime", "datetime"): lambda value: value.isoformat(),
+    ("datetime", "time"): lambda value: value.isoformat(),
+    ("datetime", "timedelta"): lambda value: [value.days, value.seconds, value.microseconds],
 }
-"""Numbers of modules that are imported only where a program has imported them."""
+"""Values of modules that are imported only where a program has imported them."""
 _TYPES = {kind.__name__: kind for kind in (bool, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)}
 _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda v: int(v, 16),
@@ -189,6 +207,9 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "deque": deque,
     "range": lambda v: range(*v),
     "dict": dict,
+    "dict_keys": lambda v: dict.fromkeys(v).keys(),
+    "dict_values": lambda v: dict(enumerate(v)).values(),
+    "dict_items": lambda v: dict(v).items(),
     "Counter": lambda v: Counter(dict(v)),
     "OrderedDict": OrderedDict,
     "bytes": bytes.fromhex,
@@ -196,6 +217,10 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "complex": lambda v: complex(float(v[0]), float(v[1])),
     "Decimal": lambda v: import_module("decimal").Decimal(v),
     "Fraction": lambda v: import_module("fractions").Fraction(int(v[0], 16), int(v[1], 16)),
+    "date": dt.date.fromisoformat,
+    "datetime": dt.datetime.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "timedelta": lambda v: dt.timedelta(*v),
     "iter": lambda v: iter(list(v)),
     "type": lambda v: _TYPES[v],
 }

@@ -1,0 +1,31 @@
+"""What tests may do with a program in another process: nearly all that they may do with one in their own."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from curation.verify import Judge, Task
+from schemas.enums import Status
+from tests.hostile import FOLDER
+
+
+def _uses() -> list:
+    """Read the file of uses: headers ``=== title | status``, program, tests, and where there is one the prelude."""
+    uses = []
+    for part in (FOLDER / "uses.txt").read_text().split("=== ")[1:]:
+        head, _, rest = part.partition("\n")
+        title, status = head.split(" | ")
+        program, _, rest = rest.partition("--- tests\n")
+        tests, _, prelude = rest.partition("--- prelude\n")
+        uses.append(pytest.param(program, tests, prelude, Status(status), id=title.replace(" ", "-")))
+    return uses
+
+
+@pytest.mark.parametrize(("program", "code", "prelude", "status"), _uses())
+def test_what_tests_do_with_a_program(judge: Judge, program: str, code: str, prelude: str, status: Status) -> None:
+    """Correct programs pass whatever they return, and what decides is never left to the program."""
+    verifier = json.dumps({"kind": "asserts", "entry_point": "f", "prelude": prelude})
+    (judgement,) = judge.judge([Task(verifier, json.dumps([{"code": code}]), program)])
+    assert status == judgement.status, judgement.detail
