@@ -77,7 +77,7 @@ def of_segments(values: pl.Series, lengths: np.ndarray) -> list[Written]:
     of = values.dtype
     ordered = family(of) in _ORDERED
     column = pl.col("v")
-    asked = [column.null_count().alias("nulls")]
+    asked = [column.is_null().sum().alias("nulls")]
     if ordered:
         value = _comparable(column, of)
         asked += [value.min().alias("low"), value.max().alias("high")]

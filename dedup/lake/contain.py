@@ -208,7 +208,9 @@ def _members(pairs: Pairs) -> np.ndarray:
 def _edges(solved: Iterable[Solved]) -> Pairs:
     parts = [one.edges for one in solved]
     empty = np.zeros(0, np.int64)
-    return Pairs(*(np.concatenate([empty, *(getattr(part, side) for part in parts)]) for side in ("children", "parents")))
+    return Pairs(
+        *(np.concatenate([empty, *(getattr(part, side) for part in parts)]) for side in ("children", "parents"))
+    )
 
 
 @dataclass(slots=True)

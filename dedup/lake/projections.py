@@ -114,11 +114,11 @@ class Projector:
 
     def warm(self, tables: Iterable[int], columns: Columns) -> None:
         """Get the rows of many small tables ready at once, as far as they fit into the memory."""
-        blocks: dict[tuple[str, int], list[int]] = {}
+        blocks: dict[tuple[str, int, int], list[int]] = {}
         for number in tables:
             table = self.tables[number]
             if (number, columns) not in self._held and len(table.files) == 1 and table.prints[0].block:
-                blocks.setdefault(table.prints[0].block[:2], []).append(number)
+                blocks.setdefault(table.prints[0].block[:3], []).append(number)
         for numbers in blocks.values():
             prints = [self.tables[number].prints[0] for number in numbers]
             first = min(found.block[3] for found in prints)  # type: ignore[index] - chosen for having one

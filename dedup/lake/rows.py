@@ -73,9 +73,7 @@ def fingerprints(
 
 def frame_lane(frame: pl.DataFrame, policy: str) -> np.ndarray:
     """Return the first lane of the fingerprints of a frame's rows."""
-    terms = [
-        cell(pl.col(name), of, policy, 0) * pl.lit(salt(name, 0), pl.UInt64) for name, of in frame.schema.items()
-    ]
+    terms = [cell(pl.col(name), of, policy, 0) * pl.lit(salt(name, 0), pl.UInt64) for name, of in frame.schema.items()]
     return frame.select(pl.sum_horizontal(terms)).to_series().to_numpy()
 
 
@@ -85,9 +83,7 @@ def rows_digest(storage: Storage, table: Table, columns: Iterable[str] | None = 
     rows, sums = 0, [0] * len(LANES)
     for found in row_lanes(storage, table, [wanted], policy):
         rows += len(found[0])
-        sums = [
-            (total + int(mix(lane).sum(dtype=np.uint64))) & _MASK for total, lane in zip(sums, found, strict=True)
-        ]
+        sums = [(total + int(mix(lane).sum(dtype=np.uint64))) & _MASK for total, lane in zip(sums, found, strict=True)]
     return digest([sorted(wanted), rows, [str(total) for total in sums]])
 
 
@@ -138,9 +134,7 @@ def _term(name: str, leaves: Leaves, constants: dict[str, str | None], policy: s
     return pl.lit(int(salted(name, constants.get(name), policy, lane)), pl.UInt64)
 
 
-def _pieces(
-    storage: Storage, table: Table
-) -> Iterator[tuple[pl.LazyFrame, Leaves, Keys]]:
+def _pieces(storage: Storage, table: Table) -> Iterator[tuple[pl.LazyFrame, Leaves, Keys]]:
     for file, found, keys in zip(table.files, table.prints, table.partitions, strict=True):
         try:
             with naming_faults():
@@ -159,5 +153,3 @@ def _pieces(
 def _index(piece: pl.LazyFrame) -> pl.LazyFrame:
     """Return as many rows, of a column that nothing is asked of."""
     return piece.select(pl.int_range(pl.len()).alias(_ROW))
-
-

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from dedup.lake.lanes import Lane
-from dedup.lake.min_max import Pairs
 from dedup.text.ragged import spans
 
 __all__ = ["SAMPLE_ROWS", "Postings", "postings", "survival"]
@@ -69,7 +68,9 @@ class Postings:
         counts = self.starts[rows + 1] - self.starts[rows]
         counts = np.where(counts > _COMMON, 0, counts)
         owner = np.repeat(children, counts)
-        keys, times = np.unique(owner * self.parents + self.holders[spans(self.starts[rows], counts)], return_counts=True)
+        keys, times = np.unique(
+            owner * self.parents + self.holders[spans(self.starts[rows], counts)], return_counts=True
+        )
         share = times / self.samples.shape[1]
         keep = share >= least
         return keys[keep] // self.parents, keys[keep] % self.parents, share[keep]

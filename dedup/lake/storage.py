@@ -143,7 +143,9 @@ class Storage:
         if _WILD & set(self.url) and not path.exists():
             fixed = [part for part in _until_wild(path.parts)]
             root = Path(*fixed) if fixed else Path()
-            return [local_file(root, Path(name)) for name in glob.glob(self.url, recursive=True) if os.path.isfile(name)]
+            return [
+                local_file(root, Path(name)) for name in glob.glob(self.url, recursive=True) if os.path.isfile(name)
+            ]
         if not path.is_dir():
             return []
         return [local_file(path, Path(top) / name) for top, _, names in os.walk(path) for name in names]

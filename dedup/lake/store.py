@@ -95,7 +95,7 @@ class Store:
 
     def keep_cells(self, members: Iterable[str], arrays: Iterable[np.ndarray]) -> str:
         """Write cell fingerprints of the contents called ``members`` one after another; return the pack's name."""
-        pack = f"{self._key('cells', sorted(members)).split(':')[1]}.cells"
+        pack = f"{self._key('cells', list(members)).split(':')[1]}.cells"
         self.folder.mkdir(parents=True, exist_ok=True)
         staging = self.folder / f".{pack}.{os.getpid()}"
         with staging.open("wb") as target:
@@ -107,17 +107,20 @@ class Store:
     def array(self, pack: str, offset: int, shape: tuple[int, ...]) -> np.ndarray:
         """Return unsigned 64-bit integers of a pack, read as they are touched."""
         count = int(np.prod(shape))
-        return _mapped(self.folder / pack)[offset // 8 : offset // 8 + count].reshape(shape)
+        path = self.folder / pack
+        try:
+            told = path.stat()
+        except FileNotFoundError as error:
+            raise WarehouseError(
+                f"the fingerprints {pack} are gone from {self.folder}.",
+                hint="delete that folder whole: everything in it is made again by reading the lake.",
+            ) from error
+        return _mapped(path, told.st_ino, told.st_size)[offset // 8 : offset // 8 + count].reshape(shape)
 
 
 @lru_cache(maxsize=4096)
-def _mapped(path: Path) -> np.ndarray:
-    if not path.exists():
-        raise WarehouseError(
-            f"the fingerprints {path.name} are gone from {path.parent}.",
-            hint="delete that folder whole: everything in it is made again by reading the lake.",
-        )
-    return np.asarray(np.memmap(path, np.uint64, "r")) if path.stat().st_size else np.zeros(0, np.uint64)
+def _mapped(path: Path, _inode: int, size: int) -> np.ndarray:
+    return np.asarray(np.memmap(path, np.uint64, "r")) if size else np.zeros(0, np.uint64)
 
 
 def _seen(file: File) -> str:

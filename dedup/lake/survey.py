@@ -73,9 +73,7 @@ def survey(config: Lake, services: Services) -> Survey:
     storage, tables, rejected = _listed(config, services)
     files = [(file, table.format) for table in tables for file in table.files]
     with engine_of(config, services) as runs:
-        found = scan(
-            files, storage, store_of(config, services), config.keep_cells_mb * _MIB, runs, services.progress
-        )
+        found = scan(files, storage, store_of(config, services), config.keep_cells_mb * _MIB, runs, services.progress)
     whole = []
     for table in tables:
         made, faults = _read(table, found)

@@ -209,7 +209,8 @@ def _lists(column: pl.Series, policy: str, lane: int) -> pl.Series:
     inner = column.drop_nulls().list.explode(empty_as_null=False) if len(column) else column.list.explode()
     hashed = _hashed(inner, policy, lane)
     ends = np.cumsum(lengths)
-    totals = np.concatenate(([0], np.cumsum(combine(hashed, places(lengths)), dtype=np.uint64))).astype(np.uint64)
+    totals = np.zeros(len(hashed) + 1, np.uint64)
+    np.cumsum(combine(hashed, places(lengths)), out=totals[1:])
     sums = totals[ends] - totals[ends - lengths] + mix(lengths.astype(np.uint64) + np.uint64(1))
     return _with_nulls(column, sums, lane)
 
