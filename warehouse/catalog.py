@@ -35,6 +35,7 @@ from sqlalchemy.exc import ArgumentError, IntegrityError, SQLAlchemyError
 from schemas.contracts import Contract
 from schemas.derive.iceberg import iceberg_schema
 from schemas.errors import MissingExtra, UsageError, WarehouseError
+from warehouse.spill import SPILL
 from warehouse.stages import Workspace
 
 if TYPE_CHECKING:
@@ -138,7 +139,7 @@ class Catalog:
     @property
     def spill(self) -> Path:
         """Folder for what does not fit into memory."""
-        return self.root / "work" / ".spill"
+        return self.root / SPILL
 
     @property
     def label(self) -> str:

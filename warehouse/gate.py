@@ -15,7 +15,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -31,6 +30,7 @@ from warehouse.audits import AuditResult, Outcome
 from warehouse.fingerprint import read_parquet_sql
 from warehouse.invariants import Build, table_invariants
 from warehouse.parquet import duck
+from warehouse.spill import spill_folder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ def audit(
     >>> audit([], contract("pass_rate")).success
     True
     """
-    with _broken_if_unreadable(contract), _connection() as connection, _without_spark():
+    with _broken_if_unreadable(contract), _connection(context) as connection, _without_spark():
         rows = sum(pq.read_metadata(path).num_rows for path in paths)
         shape = _shape(paths, contract)
         if not all(outcome.success for outcome in shape):
@@ -119,8 +119,8 @@ def _broken_if_unreadable(contract: Contract) -> Iterator[None]:
 
 
 @contextmanager
-def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with TemporaryDirectory(prefix="sluice-gate-") as spill, duck(Path(spill)) as connection:
+def _connection(context: Build | None) -> Iterator[duckdb.DuckDBPyConnection]:
+    with spill_folder(context.workspace if context else None) as spill, duck(spill) as connection:
         connection.execute("SET preserve_insertion_order = false")
         connection.create_function("is_json", _are_json, ["VARCHAR"], "BOOLEAN", type="arrow")
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -24,6 +24,7 @@ from pyiceberg.table.update import AssertRefSnapshotId, RemoveSnapshotsUpdate
 from warehouse.books import book_lock
 from warehouse.catalog import BOOKS, DATASETS, Catalog, apply, retrying
 from warehouse.publish import branch_of, drop_branch, lock_of, rejection_of
+from warehouse.spill import spill_lock
 from warehouse.stages import Workspace
 
 __all__ = ["Kind", "Removal", "sweep"]
@@ -215,11 +216,13 @@ def _stagings(broom: _Broom) -> Iterator[Removal]:
 
 
 def _spilled(broom: _Broom) -> Iterator[Removal]:
+    """Delete what was put aside by work that was killed: a folder once nobody holds its lock, a file once it is old."""
     for path in sorted(broom.catalog.spill.glob("*")):
-        if broom.old(path):
-            removal = Removal(Kind.STAGING, broom.relative(path), "left by a process that was killed", _size(path))
-            action = partial(shutil.rmtree, path, ignore_errors=True) if path.is_dir() else path.unlink
-            yield broom.take(removal, action)
+        with broom.unused(spill_lock(path)) if path.is_dir() else nullcontext(broom.old(path)) as gone:
+            if gone:
+                removal = Removal(Kind.STAGING, broom.relative(path), "left by a process that was killed", _size(path))
+                action = partial(shutil.rmtree, path, ignore_errors=True) if path.is_dir() else path.unlink
+                yield broom.take(removal, action)
 
 
 def _locks(broom: _Broom) -> Iterator[Removal]:

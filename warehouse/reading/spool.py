@@ -17,7 +17,7 @@ _BATCH = 1 << 16
 
 
 class Spool:
-    """Rows of some tables, mapped into memory from an uncompressed file that goes with the spool.
+    """Rows of some tables, mapped into memory from an uncompressed file without a name.
 
     Parameters
     ----------
@@ -26,11 +26,12 @@ class Spool:
     """
 
     def __init__(self, tables: Iterable[pa.Table], scratch: Path | None = None) -> None:
-        self._folder = TemporaryDirectory(prefix="sluice-", dir=scratch)
-        path = Path(self._folder.name) / "rows.arrow"
-        _write(path, tables)
-        with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
-            self._batches = [file.get_batch(index) for index in range(file.num_record_batches)]
+        # what is mapped outlives its name: a process that is killed leaves no file behind
+        with TemporaryDirectory(prefix="sluice-", dir=scratch) as folder:
+            path = Path(folder) / "rows.arrow"
+            _write(path, tables)
+            with pa.memory_map(str(path)) as mapped, pa.ipc.open_file(mapped) as file:
+                self._batches = [file.get_batch(index) for index in range(file.num_record_batches)]
         self._begins = np.cumsum([0, *(batch.num_rows for batch in self._batches)])
 
     def take(self, places: NDArray[np.int64]) -> pa.Table:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import duckdb
 import pyarrow as pa
 
 from schemas.contracts import Contract
 from warehouse.fingerprint import read_parquet_sql
+from warehouse.spill import spill_folder
 
 __all__ = ["BATCH", "Part", "batches", "ordered", "published_order", "survey"]
 
@@ -86,9 +86,9 @@ def ordered(paths: Sequence[Path], of: Contract, sizes: Iterable[int]) -> Iterat
 
 @contextmanager
 def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with TemporaryDirectory(prefix="sluice-") as spill, duckdb.connect() as connection:
+    with spill_folder() as spill, duckdb.connect() as connection:
         connection.execute("SET memory_limit = $limit", {"limit": _MEMORY})
-        connection.execute("SET temp_directory = $folder", {"folder": spill})
+        connection.execute("SET temp_directory = $folder", {"folder": str(spill)})
         yield connection
 
 

@@ -1,4 +1,4 @@
-"""Documents of any table: the invariants by name, held against brute force, and tables that are not as they should be."""
+"""Documents of any table: the invariants by name, held against brute force, and tables that cannot be used."""
 
 from __future__ import annotations
 
