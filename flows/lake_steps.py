@@ -1,0 +1,342 @@
+"""What is contained in what in a lake, what may therefore go, and the tables and the page that say so."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from dedup.lake.contain import Containment, contain
+from dedup.lake.survey import survey
+from dedup.lake.tables import Table
+from dedup.retention.attic import FOLDER, Attic
+from dedup.retention.journal import Event
+from dedup.retention.plan import Plan, Planner, retention_frame
+from dedup.retention.rows import Sources
+from dedup.retention.store import Recipes
+from schemas.contracts import contract
+from schemas.errors import InputError, UsageError
+from schemas.ids import canonical_json, digest
+from schemas.recipe.lake import Lake
+from schemas.recipe.retention import Retention
+from schemas.tables import TableRef
+from warehouse.fingerprint import content_hash
+from warehouse.gate import audit
+from warehouse.house import Warehouse
+from warehouse.invariants import Build as AuditedBuild
+from warehouse.stages import Services
+
+__all__ = [
+    "Job",
+    "LakeRun",
+    "default_name",
+    "find",
+    "plan_summary",
+    "publish",
+    "recipes_of",
+    "remember",
+    "remembered",
+    "summary",
+    "warnings",
+]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A lake, what is looked for in it, and what deleting is worth.
+
+    Parameters
+    ----------
+    name
+        What its datasets are called after.
+    """
+
+    name: str
+    lake: Lake
+    retention: Retention = Retention()
+
+    @property
+    def root(self) -> Path | None:
+        """Folder of the lake; None if it is not one folder of this machine, and nothing can be deleted in it."""
+        path = Path(self.lake.path) if self.lake.path and "://" not in self.lake.path else None
+        return path.resolve() if path and path.is_dir() else None
+
+
+@dataclass(frozen=True)
+class LakeRun:
+    """What was found.
+
+    Parameters
+    ----------
+    plan
+        None where nothing can be deleted.
+    """
+
+    job: Job
+    containment: Containment
+    plan: Plan | None
+    started_at: datetime
+
+    @property
+    def tables(self) -> Mapping[str, Table]:
+        """Tables of the lake by name."""
+        return {table.name: table for table in self.containment.survey.tables}
+
+    def frames(self) -> Iterator[tuple[str, str, pl.DataFrame]]:
+        """Yield the datasets that tell of the lake: suffix of the name, contract, rows."""
+        found = self.containment
+        ours = ~pl.col("path").str.starts_with(f"{FOLDER}/")
+        yield "tables", "lake_table", found.tables
+        yield "rejections", "lake_rejection", found.rejections.filter(ours)
+        yield "containment", "containment", found.edges
+        yield "near", "near_containment", found.near
+        yield "columns", "column_suggestion", found.suggestions
+        yield "stages", "stage_ledger", found.ledger
+        if self.plan:
+            yield "retention", "retention", retention_frame(self.plan, self.tables, self.job.retention)
+
+
+def default_name(path: str) -> str:
+    """Return what the datasets of a lake are called after.
+
+    Examples
+    --------
+    >>> default_name("/data/COVID-19 lake/")
+    'covid_19_lake'
+    """
+    return re.sub(r"[^a-z0-9]+", "_", Path(path.rstrip("/*")).name.lower()).strip("_") or "lake"
+
+
+def remember(job: Job, warehouse: Warehouse) -> None:
+    """Keep where a lake lies and what was asked of it, for the commands that follow."""
+    path = warehouse.root / "lakes" / f"{job.name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lake = job.lake.model_copy(update={"path": str(Path(job.lake.path).resolve())} if job.root else {})
+    told = {"lake": lake.model_dump(mode="json"), "retention": job.retention.model_dump(mode="json")}
+    path.write_text(json.dumps(told, indent=1))
+
+
+def remembered(asked: str | None, warehouse: Warehouse) -> Job:
+    """Return a lake looked at before, by name or path; without either, the only one.
+
+    Raises
+    ------
+    UsageError
+        If there is none such, or more than one.
+    """
+    known = {}
+    for path in sorted((warehouse.root / "lakes").glob("*.json")):
+        told = json.loads(path.read_text())
+        known[path.stem] = Job(path.stem, Lake(**told["lake"]), Retention(**told["retention"]))
+    fitting = [job for name, job in known.items() if asked in (None, name) or _is_at(job, str(asked))]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = ", ".join(known) or "none yet"
+    raise UsageError(
+        f"{'which lake is meant' if asked is None else f'no lake is {asked!r}'}: {warehouse.root} knows {names}.",
+        hint="`sluice dedup lake PATH` looks at one; --lake NAME picks one.",
+    )
+
+
+def _is_at(job: Job, path: str) -> bool:
+    return job.root is not None and job.root == Path(path).resolve()
+
+
+def find(job: Job, warehouse: Warehouse, services: Services) -> LakeRun:
+    """Find all containment in a lake, and the plan that follows.
+
+    Raises
+    ------
+    InputError
+        If the lake is not there, or a file cannot be read any more.
+    """
+    began = datetime.now(UTC)
+    found = contain(survey(job.lake, services), job.lake, services)
+    plan = _planned(job, found, warehouse, services) if job.root else None
+    return LakeRun(job, found, plan, began)
+
+
+def _planned(job: Job, found: Containment, warehouse: Warehouse, services: Services) -> Plan:
+    """Return the plan for a lake whose containment is known; recipes made on the way are kept in the warehouse.
+
+    Raises
+    ------
+    InputError
+        If the lake is not a folder of this machine.
+    """
+    if job.root is None:
+        raise InputError(
+            f"nothing can be deleted in {job.lake.path or 'tables of a warehouse'}.",
+            hint="retention works on a lake that is one folder of this machine; containment is found everywhere.",
+        )
+    tables = {table.name: table for table in found.survey.tables}
+    needed = {one.recipe.parent for one in Attic(job.root).deleted().values()}
+    (warehouse.root / "work").mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".lake-", dir=warehouse.root / "work") as folder:
+        scratch = Path(folder)
+        planner = Planner(
+            tables,
+            found.edges,
+            job.retention,
+            recipes=recipes_of(warehouse),
+            sources=Sources(job.root, scratch),
+            scratch=scratch,
+            progress=services.progress,
+        )
+        return planner.plan(needed)
+
+
+def recipes_of(warehouse: Warehouse) -> Recipes:
+    """Return the recipes that were tried for plans."""
+    return Recipes(warehouse.root / "cache" / "recipes.sqlite")
+
+
+def publish(run: LakeRun, warehouse: Warehouse) -> dict[str, str]:
+    """Audit and publish what was found, and return the datasets' versions by name.
+
+    Raises
+    ------
+    GateFailed, GateBroken, PublishConflict, WarehouseError
+        As `Warehouse.publish`.
+    """
+    refs = {suffix: (of, _written(suffix, of, frame, warehouse)) for suffix, of, frame in run.frames()}
+    hashes = {suffix: ref.content_hash for suffix, (_, ref) in refs.items()}
+    run_id = f"run_{digest([run.job.name, hashes, version('sluice')])[:16]}"
+    entry = _entry(run, run_id, hashes)
+    warehouse.upsert_run({**entry, "status": "running"})
+    versions = {}
+    for suffix, (of, ref) in refs.items():
+        context = AuditedBuild(warehouse.workspace, content_hash=ref.content_hash)
+        name = f"{run.job.name}_{suffix}"
+        published = warehouse.publish(
+            name,
+            of,
+            ref,
+            run_id=run_id,
+            audit=lambda paths, of, context=context: audit(paths, of, context=context),
+        )
+        versions[name] = published.version.version
+    warehouse.upsert_run({**entry, "status": "published", "finished_at": datetime.now(UTC)})
+    return versions
+
+
+def _written(suffix: str, of: str, frame: pl.DataFrame, warehouse: Warehouse) -> TableRef:
+    """Write a frame as a table of the workspace, named by its content."""
+    known = contract(of)
+    ordered = frame.sort(known.key)
+    with tempfile.TemporaryDirectory(prefix=".lake-", dir=warehouse.root / "work") as folder:
+        staging = Path(folder) / "rows"
+        staging.mkdir()
+        part = staging / "part-00000.parquet"
+        ordered.select(known.names).write_parquet(part)
+        hashed, rows = content_hash([part], known)
+        home = Path("work") / f"lake_{suffix}" / hashed
+        if not (warehouse.root / home).exists():
+            (warehouse.root / home).parent.mkdir(parents=True, exist_ok=True)
+            staging.rename(warehouse.root / home)
+    return TableRef(str(home), of, hashed, rows)
+
+
+def _entry(run: LakeRun, run_id: str, hashes: Mapping[str, str]) -> dict[str, Any]:
+    """Return the run's entry for the book of runs."""
+    asked = {"lake": run.job.lake.model_dump(mode="json"), "retention": run.job.retention.model_dump(mode="json")}
+    stages = run.containment.ledger.to_dicts()
+    counts = [
+        {"stage": s["stage"], "in": s["edges_in"], "kept": s["edges_out"], "dropped": json.loads(s["pruned"]), "failed": 0}
+        for s in stages
+    ]
+    return {
+        "run_id": run_id,
+        "dataset": f"{run.job.name}_containment",
+        "recipe": canonical_json(asked),
+        "recipe_hash": digest(asked),
+        "code_version": version("sluice"),
+        "inputs": canonical_json([run.job.lake.path or list(run.job.lake.tables)]),
+        "counts": canonical_json(counts),
+        "cost": canonical_json({s["stage"]: {"seconds": s["seconds"]} for s in stages}),
+        "content_hash": hashes["containment"],
+        "started_at": run.started_at,
+    }
+
+
+def warnings(run: LakeRun) -> list[str]:
+    """Return what is wrong with the deleted tables of a lake: parents that changed, and runs that were cut short."""
+    if run.job.root is None:
+        return []
+    there, told = run.tables, []
+    for name, one in Attic(run.job.root).deleted().items():
+        if one.entry.event in (Event.TRASH, Event.RESTORE, Event.PURGE):
+            told.append(f"{name} was being moved when a run was cut short; `sluice dedup undo` or `apply` ends that")
+        parent = there.get(one.recipe.parent)
+        if parent is None or parent.version != one.recipe.parent_version:
+            state = "gone" if parent is None else "changed"
+            told.append(f"{name} cannot be rebuilt: {one.recipe.parent}, which it is rebuilt from, is {state}")
+    return told
+
+
+def summary(run: LakeRun) -> dict[str, Any]:
+    """Return what was found as a JSON object."""
+    found, plan = run.containment, run.plan
+    edges = found.edges
+    told: dict[str, Any] = {
+        "lake": run.job.name,
+        "path": run.job.lake.path,
+        "tables": found.tables.height,
+        "bytes": int(found.tables["bytes"].sum()),
+        "rejections": _rejections(run),
+        "stages": found.ledger.to_dicts(),
+        "edges": edges.height,
+        "equal": edges.filter(relation="equal").height,
+        "exact_duplicates": edges.filter("exact_duplicate").height,
+        "accidental": edges.filter("accidental").height,
+        "near": found.near.height,
+        "suggestions": found.suggestions.height,
+        "warnings": warnings(run),
+    }
+    return told | ({"plan": plan_summary(plan, run.job.retention)} if plan else {})
+
+
+def _rejections(run: LakeRun) -> dict[str, int]:
+    frame = next(frame for suffix, _, frame in run.frames() if suffix == "rejections")
+    return dict(sorted(Counter(frame["reason"]).items()))
+
+
+def plan_summary(plan: Plan, config: Retention) -> dict[str, Any]:
+    """Return a plan as a JSON object."""
+    return {
+        "tables": plan.tables,
+        "bytes": plan.bytes,
+        "currency": config.prices.currency,
+        "cost_before": plan.before,
+        "cost": plan.cost,
+        "bound": plan.bound,
+        "greedy": plan.greedy,
+        "gap": plan.gap,
+        "delete": len(plan.deletions),
+        "delete_bytes": sum(one.bytes for one in plan.deletions),
+        "recipe_bytes": sum(one.recipe_bytes for one in plan.deletions),
+        "freed_bytes": plan.freed,
+        "refused": dict(sorted(Counter(why.value for why in plan.refused.values()).items())),
+        "deletions": [
+            {
+                "table": one.table,
+                "parent": one.recipe.parent,
+                "bytes": one.bytes,
+                "recipe_bytes": one.recipe_bytes,
+                "keep_cost": one.keep_cost,
+                "rebuild_cost": one.rebuild_cost,
+                "rebuild_seconds": one.seconds,
+                "recipe": one.recipe.summary,
+            }
+            for one in plan.deletions
+        ],
+    }
