@@ -8,12 +8,12 @@
 
 -- the values of each attribute as numbers, in the order of the values
 {% for a in attributes if not a.continuous %}
-CREATE TEMP TABLE values_{{ a.number }} AS
+CREATE OR REPLACE TEMP TABLE values_{{ a.number }} AS
 SELECT value, (row_number() OVER (ORDER BY value) - 1)::INTEGER AS code
 FROM (SELECT DISTINCT {{ a.value }} AS value FROM {{ relation }}) WHERE value IS NOT NULL;
 {% endfor %}
 
-CREATE TEMP TABLE coded AS
+CREATE OR REPLACE TEMP TABLE coded AS
 SELECT
   test,
   {{ "hash(%s)" % (client | name) if client else "NULL" }} AS client,
@@ -24,10 +24,9 @@ SELECT
   {{ key([a.raw]) }} AS truth_{{ a.number }},
   {{ key(a.own) }} AS own_{{ a.number }},
   {% if a.continuous %}
-  coalesce(
-    floor(({{ a.value }} - {{ a.low }}) / ({{ a.high }} - {{ a.low }}) * {{ steps }}).greatest(0).least({{ steps - 1 }}),
-    {{ steps + 1 }}
-  )::INTEGER AS code_{{ a.number }},
+  CASE WHEN {{ a.value }} IS NULL THEN {{ steps + 1 }} ELSE
+    floor(({{ a.value }} - {{ a.low }}) / ({{ a.high }} - {{ a.low }}) * {{ steps }}).greatest(0).least({{ steps - 1 }})
+  END::INTEGER AS code_{{ a.number }},
   {% else %}
   coalesce(values_{{ a.number }}.code, (SELECT count(*) FROM values_{{ a.number }}))::INTEGER AS code_{{ a.number }},
   {% endif %}
@@ -37,11 +36,11 @@ FROM {{ relation }}
 LEFT JOIN values_{{ a.number }} ON values_{{ a.number }}.value = {{ a.value }}
 {% endfor %};
 
-CREATE TEMP TABLE measured (attribute VARCHAR, measure VARCHAR, part DOUBLE, whole DOUBLE);
+CREATE OR REPLACE TEMP TABLE measured (attribute VARCHAR, measure VARCHAR, part DOUBLE, whole DOUBLE);
 
 -- classes of records that what is stored cannot tell apart, sized in people
-CREATE TEMP TABLE classes AS SELECT cell, {{ people }} AS size, count(*) AS records FROM coded GROUP BY cell;
-CREATE TEMP TABLE population AS
+CREATE OR REPLACE TEMP TABLE classes AS SELECT cell, {{ people }} AS size, count(*) AS records FROM coded GROUP BY cell;
+CREATE OR REPLACE TEMP TABLE population AS
 {% if population %}
 SELECT cell, greatest(classes.size, coalesce(there.size, 0)) AS size
 FROM classes
@@ -72,8 +71,8 @@ SELECT NULL, unnest(['journalist_highest', 'journalist_average', 'journalist_at_
 FROM classes JOIN population USING (cell);
 
 -- a guess is the value with most votes, the smallest among equals: both are packed into one number
-CREATE TEMP MACRO packed(votes, code) AS votes::BIGINT * 2147483648 + (2147483647 - code);
-CREATE TEMP MACRO unpacked(best) AS (2147483647 - best % 2147483648)::INTEGER;
+CREATE OR REPLACE TEMP MACRO packed(votes, code) AS votes::BIGINT * 2147483648 + (2147483647 - code);
+CREATE OR REPLACE TEMP MACRO unpacked(best) AS (2147483647 - best % 2147483648)::INTEGER;
 
 {% for a in attributes %}
 -- how much each class tells of {{ a.comment }}
