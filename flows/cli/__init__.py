@@ -5,31 +5,82 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from importlib import import_module
 
 import click
 
-from flows.cli import build, data, dedup, drive, hand_off, house, judge, minimize, versions
 from flows.console import errors
 from schemas.errors import SluiceError
 
-__all__ = ["main", "sluice"]
+__all__ = ["COMMANDS", "main", "sluice"]
+
+COMMANDS = {
+    "audit": ("versions", "Hold a published version against its contract again."),
+    "clean": ("house", "Remove what no version needs: orphan branches, files and unfinished work."),
+    "compare": ("data", "Compare the pass rates of two checkpoints (POLICY@REVISION each), problem by problem."),
+    "dedup": ("dedup", "Find what is redundant, with proof."),
+    "diff": ("versions", "Compare two versions record by record: added, removed, and changed column by column."),
+    "doctor": (
+        "house",
+        "Tell what this machine can do: packages, extras, isolation of judged code, state of the warehouse.",
+    ),
+    "drive": ("drive", "Follow DRIVE's phases (arXiv 2511.06307)."),
+    "export": (
+        "hand_off",
+        "Write a version as a trainer reads it, or say why the trainer would not read it as published.",
+    ),
+    "minimize": (
+        "minimize",
+        "Collect client data no finer than the task needs: learn a policy, review it, apply it, audit it.",
+    ),
+    "plan": ("build", "Show what a run would do: what is cached, what would run, rows and cost."),
+    "publish": ("build", "Audit and publish what `sluice run --no-publish` built."),
+    "push": (
+        "hand_off",
+        "Push the release of NAME@VERSION to a folder, a store that fsspec knows, or hf://datasets/OWNER/NAME.",
+    ),
+    "rollback": ("versions", "Let readers of `latest` see an older version again; no version is lost."),
+    "run": ("build", "Build, audit, publish and export what a recipe asks for."),
+    "schema": (
+        "build",
+        "Print a contract, or the JSON Schema of a file (recipe, policy, fit); without a name, list all.",
+    ),
+    "show": ("versions", "List the datasets, or the versions and phases of one (NAME or NAME@VERSION)."),
+    "sql": ("data", "Ask the warehouse in SQL (DuckDB, read-only)."),
+    "verify": ("judge", "Judge ANSWERS (JSON lines of problem_id and answer) to the problems of DATASET."),
+    "verify-release": ("hand_off", "Check a release folder against its manifest; needs no warehouse."),
+    "why": ("data", "Tell the story of a record, kept or dropped: where it came from and what each stage decided."),
+}
+"""Each command's module in `flows.cli`, and how its help begins."""
 
 _INTERRUPTED = 130
 _UNEXPECTED = 1
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+class _Commands(click.Group):
+    """Imports a command's module when the command is asked for: many take longer to import than to run."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"flows.cli.{COMMANDS[cmd_name][0]}")
+        return next(command for command in module.COMMANDS if command.name == cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, told) for name, (_, told) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="sluice")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.pass_context
 def sluice(context: click.Context, *, debug: bool) -> None:
     """Build, audit, publish and hand off the datasets that RL and fine-tuning train on."""
     context.obj = {"debug": debug}
-
-
-for module in (build, drive, versions, hand_off, data, dedup, minimize, judge, house):
-    for command in module.COMMANDS:
-        sluice.add_command(command)
 
 
 def main() -> None:
