@@ -9,6 +9,8 @@ from typing import Any
 import click
 
 from flows.cli import options
+from flows.cli.minimize_audit import audit
+from flows.cli.minimize_fit import fit
 from flows.console import console, print_json, progress_for, table
 from flows.ingestion import Ingestion
 from flows.orchestration import prefect_server
@@ -82,8 +84,8 @@ def _show_comparison(found: Comparison) -> None:
     for reason in found.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(
-        "Of clients already collected both releases are known together; `sluice minimize audit` measures what they"
-        " tell.",
+        "Of clients already collected both releases are known together: `sluice minimize audit AFTER RAW --earlier"
+        " BEFORE` measures what they tell.",
         soft_wrap=True,
     )
 
@@ -170,7 +172,7 @@ def publish(
     if found is not None and not found.coarsens and not accept_finer:
         raise UsageError(
             f"the policy does not only coarsen that of {name!r}: {'; '.join(found.reasons)}.",
-            hint="clients already collected would tell more; measure it with `sluice minimize audit --joint`, then "
+            hint="clients already collected would tell more; measure it with `sluice minimize audit --earlier`, then "
             "publish with --accept-finer or to a dataset of another name.",
         )
     progress_for(machine=machine).note("starting the embedded Prefect server ...")
@@ -193,5 +195,8 @@ def _show_published(told: dict[str, Any]) -> None:
     console.print(f"policy   {told['policy']}, sha256 {told['policy_sha256']}", soft_wrap=True)
     console.print(f"smallest group: {told['smallest_group']:,} records ({told['groups_of_that_size']:,} such groups)")
 
+
+minimize.add_command(fit)
+minimize.add_command(audit)
 
 COMMANDS = (minimize,)

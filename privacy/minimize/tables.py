@@ -15,7 +15,7 @@ from privacy.minimize.policy import Policy
 from privacy.minimize.rules import TypeName, type_name
 from schemas.errors import InputError, SchemaDrift, UsageError
 
-__all__ = ["FORMATS", "Typed", "checked", "from_text", "scan", "scan_typed", "suffix_of"]
+__all__ = ["FORMATS", "Typed", "checked", "from_text", "read_typed", "scan", "scan_typed", "suffix_of"]
 
 FORMATS = (".csv", ".csv.gz", ".jsonl", ".parquet")
 _SCALE = 18
@@ -107,6 +107,30 @@ def scan_typed(path: Path, policy: Policy) -> pl.LazyFrame:
         return texts.with_columns(from_text(name, of) for name, of in _types(policy).items())
     except (OSError, pl.exceptions.PolarsError) as error:
         raise _unreadable(path, error) from error
+
+
+def read_typed(path: Path, policy: Policy) -> pl.DataFrame:
+    """Return a table at full resolution in memory, as `scan_typed` does, with whole numbers as narrow as they fit.
+
+    Parameters
+    ----------
+    path
+        File in one of `FORMATS`.
+
+    Raises
+    ------
+    SchemaDrift, InputError
+        As `scan_typed`.
+    """
+    if suffix_of(path) == ".jsonl":
+        return checked(scan(path, policy.missing), policy, str(path)).collect()
+    found = scan_typed(path, policy).collect()
+    wide = [name for name, of in found.schema.items() if of == pl.Int128 and _narrow(found[name])]
+    return found.with_columns(pl.col(wide).cast(pl.Int64))
+
+
+def _narrow(values: pl.Series) -> bool:
+    return values.cast(pl.Int64, strict=False).null_count() == values.null_count()
 
 
 def checked(frame: pl.LazyFrame, policy: Policy, place: str) -> pl.LazyFrame:

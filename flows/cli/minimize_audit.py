@@ -1,0 +1,112 @@
+"""The command that measures what a policy's release tells: minimize audit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+
+from flows.cli import options
+from flows.console import console, print_json, progress_for, table
+from privacy.minimize.audit import Audit, AuditResult
+from privacy.minimize.audit import audit as audit_of
+from privacy.minimize.audit.report import write
+from privacy.minimize.policy import Policy
+from privacy.minimize.tables import read_typed
+from schemas.errors import InputError
+
+__all__ = ["audit", "show_audit"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_SHOWN = ("attack", "percent", "majority", "mean", "worst", "worst_attribute", "low", "high", "records")
+_FIGURES = ("percent", "majority", "mean", "worst", "low", "high", "records")
+_GROUPS = {
+    "records": "records",
+    "classes": "groups of records alike in what is stored",
+    "smallest_class": "records in the smallest group",
+    "singletons": "records alone in their group",
+    "prosecutor_highest": "highest risk of a prosecutor",
+    "marketer": "risk of a marketer",
+}
+
+
+@click.command()
+@click.argument("policy", type=_FILE)
+@click.argument("source", metavar="RAW", type=_FILE)
+@click.option("--personal", multiple=True, help="Attribute under attack (default: all but numbers and dates).")
+@click.option(
+    "--earlier",
+    multiple=True,
+    type=_FILE,
+    help="Policy by which the same people's data were released before; repeatable.",
+)
+@click.option("--counting", is_flag=True, help="Attack by counting alone, without training: seconds.")
+@click.option(
+    "--report",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder for the report: HTML, Markdown, JSON, Parquet tables.",
+)
+@click.option("--alternatives", type=_FILE, help="What `fit --table` wrote, for the report.")
+@click.option("--record", is_flag=True, help="Write the main figures into the policy's file; its hash stays.")
+@options.as_json
+def audit(  # noqa: PLR0917 - options
+    policy: Path,
+    source: Path,
+    personal: tuple[str, ...],
+    earlier: tuple[Path, ...],
+    folder: Path | None,
+    alternatives: Path | None,
+    *,
+    counting: bool,
+    record: bool,
+    machine: bool,
+) -> None:
+    """Attack what POLICY stores of the records in RAW, in eight ways; risks are empirical, no guarantee.
+
+    With --earlier the attacker holds what was released of the same people before, too.
+    """
+    asked = Policy.load(policy)
+    settings = Audit(personal=personal or None, trained=not counting)
+    found = audit_of(
+        read_typed(source, asked),
+        asked,
+        settings,
+        earlier=[Policy.load(path) for path in earlier],
+        alternatives=None if alternatives is None else _tried(alternatives),
+        progress=progress_for(machine=machine),
+    )
+    files = write(found, folder) if folder is not None else {}
+    if record:
+        asked.with_risk(found.risk).save(policy)
+    if machine:
+        print_json(found.to_json())
+        return
+    show_audit(found)
+    for path in files.values():
+        console.print(f"report   {path}", soft_wrap=True)
+
+
+def show_audit(found: AuditResult) -> None:
+    """Print the main figures of an audit."""
+    console.print("[bold]What attackers guess of personal attributes[/] (share of records, empirical)")
+    table("", _SHOWN, (_row(one) for one in found.summary.to_dicts()), right=_FIGURES)
+    console.print()
+    rows = ((words, found.groups[name]) for name, words in _GROUPS.items() if name in found.groups)
+    table("", ("groups", ""), rows, right=("",))
+
+
+def _row(one: dict[str, Any]) -> list[Any]:
+    return [
+        f"{value:.3f}" if isinstance(value, float) and name != "percent" else value
+        for name, value in ((n, one[n]) for n in _SHOWN)
+    ]
+
+
+def _tried(path: Path) -> pl.DataFrame:
+    try:
+        return pl.read_csv(path)
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error}", hint="give what `fit --table` wrote.") from error

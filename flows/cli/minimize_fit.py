@@ -1,0 +1,125 @@
+"""The command that learns a policy: minimize fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import reduce
+from pathlib import Path
+from typing import Any
+
+import click
+import polars as pl
+
+from flows.cli import options
+from flows.console import console, print_json, progress_for, table
+from flows.learning import asked, sample
+from privacy.minimize.learn import Swept, sweep
+from privacy.minimize.learn import fit as fit_once
+from privacy.minimize.policy import Policy
+from schemas.errors import InputError
+from schemas.minimize import Sweep
+
+__all__ = ["fit"]
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_KEYS = (
+    click.option("--target", "targets", multiple=True, help="Column that the data must still predict; repeatable."),
+    click.option("--personal", multiple=True, help="Attribute to be hard to infer (default: no number or date)."),
+    click.option("--client", help="Column that says whose row it is."),
+    click.option("--passthrough", multiple=True, help="Column stored as it comes, not learned from; repeatable."),
+    click.option("--drop", "never", multiple=True, help="Attribute of which nothing may be stored; repeatable."),
+    click.option("--weight", help="Column of row weights."),
+    click.option("--id", help="Name of the policy."),
+    click.option("--purpose", help="What the data are for, in a sentence."),
+    click.option("--legal-basis", help="Why they may be processed."),
+    click.option("--smallest-group", type=int, help="Fewest clients that may share what is stored."),
+    click.option("--seed", type=int, help="Seed of all random choices."),
+)
+_CHOSEN = ("release", "leaves", "alpha", "error", "risk", "worst", "worst_risk", "buckets", "cells", "smallest")
+_FIGURES = ("leaves", "alpha", "error", "risk", "worst_risk", "buckets", "cells", "smallest")
+
+
+def _keys(command: Callable[..., None]) -> Callable[..., None]:
+    return reduce(lambda made, option: option(made), reversed(_KEYS), command)
+
+
+@click.command()
+@click.argument("source", metavar="INPUT", type=_FILE)
+@click.option("--out", type=_FILE, required=True, help="File of the policy.")
+@click.option("--config", type=_FILE, help="YAML file with these and further keys; `sluice schema fit` lists them.")
+@_keys
+@click.option("--missing", multiple=True, default=("",), help="Text for a missing value in CSV files (default: none).")
+@click.option("--tolerance", type=float, help="Error above that of raw data which is allowed (default 0.01).")
+@click.option("--alpha", type=float, help="Learn this one policy, without a sweep; with --leaves.")
+@click.option("--leaves", type=int, help="Budget of leaves of the one policy.")
+@click.option("--release", type=click.Choice(["attribute", "cell"]), help="Only this form of release.")
+@click.option("--table", "listed", type=_FILE, help="CSV file to write with every policy that was tried.")
+@options.as_json
+def fit(  # noqa: PLR0917 - options
+    source: Path,
+    out: Path,
+    config: Path | None,
+    missing: tuple[str, ...],
+    tolerance: float | None,
+    alpha: float | None,
+    leaves: int | None,
+    release: str | None,
+    listed: Path | None,
+    *,
+    machine: bool,
+    **keys: Any,
+) -> None:
+    """Learn a policy from INPUT: a small consented sample of records at full resolution.
+
+    Policies of many sizes are learned and measured on records that none of them saw. The pick has the least risk
+    among those whose error is within the tolerance of the raw data's; --alpha, --leaves and --release choose another.
+    Risks are empirical: a stronger attacker may exist.
+    """
+    sweeping = {"tolerance": tolerance, "releases": (release,) if release else None}
+    once = {"alpha": alpha, "max_leaf_nodes": leaves, "release": release}
+    wanted = asked(config, keys | (once if alpha is not None and leaves is not None else {}), sweeping)
+    frame = sample(source, wanted.fit, missing)
+    if alpha is not None and leaves is not None:
+        policy, swept = fit_once(frame, wanted.fit), None
+    else:
+        swept = sweep(frame, wanted, progress_for(machine=machine))
+        policy = swept.policy
+    policy = policy.model_copy(update={"missing": missing})
+    policy.save(out)
+    if swept is not None and listed is not None:
+        _list(swept, listed)
+    _tell(policy, out, swept, wanted, machine=machine)
+
+
+def _list(swept: Swept, path: Path) -> None:
+    try:
+        swept.table.rename({"smallest": "smallest_group"}).write_csv(path)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be written: {error.strerror}.") from error
+
+
+def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, machine: bool) -> None:
+    front = pl.DataFrame() if swept is None else swept.table.filter(pl.col("front")).sort("risk")
+    if machine:
+        told: dict[str, Any] = {"policy": str(out), "sha256": policy.digest, "front": front.to_dicts()}
+        if swept is not None:
+            told |= {"rule": swept.rule, "raw_error": swept.raw_error, "base_risk": swept.base_risk}
+        print_json(told)
+        return
+    if swept is not None:
+        rows = (("→" if one["picked"] else "", *(_shown(one[name]) for name in _CHOSEN)) for one in front.to_dicts())
+        console.print("[bold]Policies that no other beats[/]")
+        table("", ("", *_CHOSEN), rows, right=_FIGURES)
+        console.print(
+            f"Error of {', '.join(wanted.fit.targets)}: raw data {swept.raw_error:.4f}, guessing"
+            f" {swept.majority_error:.4f}. Risk (personal attributes guessed right) without any data:"
+            f" {swept.base_risk:.4f}.",
+            soft_wrap=True,
+        )
+        console.print(f"Picked: {swept.rule}.", soft_wrap=True)
+    console.print(f"{out}: policy {policy.id}, sha256 {policy.digest}", soft_wrap=True)
+    console.print(f"review it with: sluice minimize show {out}", soft_wrap=True)
+
+
+def _shown(value: Any) -> Any:
+    return f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
