@@ -67,6 +67,9 @@ class Fit(Section):
     """Most classes of a target."""
     engine: Literal["memory", "duckdb", "spark"] = "memory"
     """Where the sample is counted: in memory, out of core, or on a cluster; the policy is the same."""
+    scratch: str | None = None
+    """Folder for the coded sample of the engines `duckdb` and `spark`; one that all executors can read. By default the
+    system's."""
     seed: int = 43
     """Seed of the draw of look-ahead rows and of folds."""
 
@@ -76,6 +79,10 @@ class Fit(Section):
         twice = {name for name in roles if roles.count(name) > 1} - {self.client}
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))} has two roles; give each column one")
+        if self.engine != "memory" and self.release == "attribute" and self.smallest_group:
+            raise ValueError(
+                "smallest_group of an attribute release is kept by engine memory only; use that, or release cell"
+            )
         unknown = set(self.leakage_weights) - set(self.personal or self.leakage_weights)
         if unknown:
             raise ValueError(f"leakage_weights names {', '.join(sorted(unknown))}, which `personal` does not")
@@ -91,6 +98,8 @@ class Choice(Section):
     """Budget of leaves."""
     release: Release
     """Form of release."""
+    exchange: Annotated[float, Field(ge=0, le=1)] | None = None
+    """Weight by which buckets were merged; none if they were not."""
 
 
 class Sweep(Section):
@@ -99,13 +108,18 @@ class Sweep(Section):
     fit: Fit
     """What all have in common; its `alpha`, `max_leaf_nodes` and `release` are replaced."""
     alphas: Annotated[tuple[Alpha, ...], Field(min_length=1)] = (
-        0, 0.1, 0.3, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95,
+        0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9,
     )  # fmt: skip
     """Exchange rates tried."""
-    leaves: Annotated[tuple[Leaves, ...], Field(min_length=1)] = (2, 4, 6, 8, 10, 15, 20, 30, 50, 100)
+    leaves: Annotated[tuple[Leaves, ...], Field(min_length=1)] = (2, 4, 8, 12, 20, 50, 100)
     """Budgets of leaves tried."""
     releases: Annotated[tuple[Release, ...], Field(min_length=1)] = ("attribute", "cell")
     """Forms of release tried."""
+    exchanges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+    """Merges of buckets tried for attribute releases: weight of personal values guessed right against errors of the
+    task; none for trees alone."""
+    merged_alphas: tuple[Alpha, ...] = (0, 0.5)
+    """Exchange rates of the trees, of the largest budget, whose buckets are merged."""
     test_share: Share = 0.33
     """Share of the rows (clients) on which error and risk are measured."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01

@@ -14,7 +14,7 @@ from schemas.errors import MissingExtra
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-__all__ = ["Fold", "classifier_error", "majority_error"]
+__all__ = ["Fold", "class_shares", "classifier_error", "majority_error"]
 
 Codes = npt.NDArray[Any]
 
@@ -86,6 +86,21 @@ def classifier_error(train: Fold, test: Fold, seed: int = 0) -> float:
         return test.error(_commonest(train, train.release[columns[0]], test.release[columns[0]]))
     fitted = _boosting(seed).fit(train.matrix(columns), train.target, sample_weight=train.weights)
     return test.error(fitted.predict(test.matrix(columns)))
+
+
+def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:
+    """Return how likely gradient boosting holds each class to be, row by row of the data that it is trained on.
+
+    Raises
+    ------
+    MissingExtra
+        If scikit-learn is not installed.
+    """
+    features = fold.matrix(list(fold.release))
+    fitted = _boosting(seed).fit(features, fold.target, sample_weight=fold.weights)
+    shares = np.zeros((len(features), int(fold.target.max()) + 1))
+    shares[:, fitted.classes_] = fitted.predict_proba(features)
+    return shares
 
 
 def _commonest(train: Fold, codes: Codes, asked: Codes) -> Codes:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from privacy.minimize.learn.fit import fit
+from privacy.minimize.learn.sweep import Measured, Swept, sweep
 
-__all__ = ["fit"]
+__all__ = ["Measured", "Swept", "fit", "sweep"]

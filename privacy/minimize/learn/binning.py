@@ -17,8 +17,10 @@ from schemas.errors import InputError, UsageError, nearest
 from schemas.ids import digest
 from schemas.minimize import Fit
 
-__all__ = ["Binning", "bin_sample", "collapse", "draw", "row_hashes"]
+__all__ = ["CLIENT_ROWS", "Binning", "bin_sample", "checksum", "collapse", "draw", "fingerprint", "row_hashes"]
 
+CLIENT_ROWS = "rows of the client"
+"""Column that says, in batches, how many rows of the whole table are the client's."""
 _WEIGHT_UNIT = 1_024
 _CLIENT_UNIT = 1 << 20
 _KEY_BITS = 62
@@ -38,12 +40,15 @@ class Binning:
         Codings of the targets.
     weighted
         Units in which row weights are counted.
+    clients
+        Number of clients; None where every row is its own.
     """
 
     config: Fit
     layout: Layout
     targets: tuple[Named, ...]
     weighted: int = 1
+    clients: int | None = None
 
     @classmethod
     def learn(cls, frame: pl.LazyFrame, config: Fit) -> Binning:
@@ -76,7 +81,10 @@ class Binning:
             _personal(codings, config),
             _CLIENT_UNIT if config.client else unit,
         )
-        return cls(config, layout, targets, unit)
+        clients = None
+        if config.client is not None:
+            clients = frame.select(pl.col(config.client).n_unique()).collect(engine="streaming").item()
+        return cls(config, layout, targets, unit, clients)
 
     def encode(self, frame: pl.DataFrame) -> Sample:
         """Return rows as codes; each keeps its own place."""
@@ -89,7 +97,17 @@ class Binning:
         if config.client is None:
             return Sample(self.layout, columns, targets, weights)
         clients = _numbers(frame[config.client])
-        return Sample(self.layout, columns, targets, weights, _shares(clients), clients)
+        rows = frame[CLIENT_ROWS].to_numpy() if CLIENT_ROWS in frame.columns else np.bincount(clients)[clients]
+        return Sample(self.layout, columns, targets, weights, _CLIENT_UNIT // rows.astype(np.int64), clients)
+
+    def select(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Return the columns that `encode` needs, for tables that are encoded in batches."""
+        config = self.config
+        roles = filter(None, (config.client, config.weight))
+        needed = frame.select(*dict.fromkeys((*self.names, *config.targets, *roles)))
+        if config.client is None:
+            return needed
+        return needed.with_columns(pl.len().over(config.client).alias(CLIENT_ROWS))
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -114,9 +132,7 @@ class Binning:
 def bin_sample(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> tuple[Binning, Sample]:
     """Return the binning of a table and its coded rows, one for each of the table's."""
     binning = Binning.learn(frame.lazy(), config)
-    needed = [*binning.names, *config.targets, *filter(None, (config.client, config.weight))]
-    table = frame.lazy().select(*dict.fromkeys(needed)).collect(engine="streaming")
-    return binning, binning.encode(table)
+    return binning, binning.encode(binning.select(frame.lazy()).collect(engine="streaming"))
 
 
 def collapse(sample: Sample) -> Sample:
@@ -152,11 +168,16 @@ def draw(sample: Sample, rows: int, seed: int) -> Sample:
     return sample.take(np.flatnonzero(hashes <= np.partition(hashes, rows - 1)[rows - 1]))
 
 
-def fingerprint(sample: Sample, binning: Binning) -> str:
-    """Return a hash of a sample's rows, whatever their order, with equal rows as weights or not."""
-    weights = 1 if sample.weights is None else sample.weights.astype(np.uint64)
-    mixed = int((row_hashes(sample, 1) * weights).sum(dtype=np.uint64))
-    return digest([mixed, [[coding.name, list(coding.weights)] for coding in binning.layout.codings]])
+def checksum(sample: Sample) -> int:
+    """Return the sum of the rows' hashes: the same for equal rows, in any order, in parts, or as weights."""
+    weights = np.uint64(1) if sample.weights is None else sample.weights.astype(np.uint64)
+    return int((row_hashes(sample, 1) * weights).sum(dtype=np.uint64))
+
+
+def fingerprint(total: int, binning: Binning) -> str:
+    """Return a hash of the rows whose checksum is ``total``, and of their values."""
+    kept = [[coding.name, list(coding.weights)] for coding in binning.layout.codings]
+    return digest([total % (1 << 64), kept])
 
 
 def _attributes(names: Sequence[str], config: Fit) -> list[str]:
@@ -248,12 +269,6 @@ def _classes(coding: Coding, config: Fit) -> npt.NDArray[np.intp]:
 def _numbers(clients: pl.Series) -> npt.NDArray[np.int64]:
     """Return a number for each client; missing ones are one client."""
     return clients.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
-
-
-def _shares(clients: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return what each row counts of its client, never more than its share."""
-    rows = np.bincount(clients)
-    return (_CLIENT_UNIT // rows[clients]).astype(np.int64)
 
 
 def _keys(sample: Sample) -> dict[str, pl.Series]:

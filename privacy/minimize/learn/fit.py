@@ -6,18 +6,20 @@ from typing import Any
 
 import polars as pl
 
-from privacy.minimize.learn.binning import Binning, bin_sample, collapse, draw, fingerprint
+from privacy.minimize.learn.binning import Binning, bin_sample, checksum, collapse, draw, fingerprint
+from privacy.minimize.learn.coarsen import enlarged
 from privacy.minimize.learn.generalize import Generalization, from_tree
-from privacy.minimize.learn.growth import InMemory
+from privacy.minimize.learn.growth import InMemory, Source
 from privacy.minimize.learn.release import to_policy
 from privacy.minimize.learn.sample import Sample
-from privacy.minimize.learn.search import Search
+from privacy.minimize.learn.search import Search, criterion_of
+from privacy.minimize.learn.stored import counted
 from privacy.minimize.policy import Fitted, Policy
 from privacy.minimize.rules import TypeName, type_name
 from schemas.errors import InputError
 from schemas.minimize import Fit
 
-__all__ = ["fit", "fitted", "generalize", "passed_types"]
+__all__ = ["fit", "fitted", "generalize", "passed_types", "told_apart"]
 
 SCOUTS = 8_000
 """Rows drawn to look ahead on."""
@@ -46,25 +48,44 @@ def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
     (('35',), 'drop')
     """
     types = passed_types(frame.lazy(), config)
+    if config.engine != "memory":
+        binning = Binning.learn(frame.lazy(), config)
+        with counted(frame.lazy(), binning, SCOUTS) as stored:
+            found = _found(stored.source, binning, stored.scouts)
+            return to_policy(binning, found, fitted(binning, stored.rows, stored.checksum), types)
     binning, sample = bin_sample(frame, config)
-    return to_policy(binning, generalize(binning, sample), fitted(binning, sample), types)
+    return to_policy(binning, generalize(binning, sample), fitted(binning, sample.rows, checksum(sample)), types)
 
 
 def generalize(binning: Binning, sample: Sample) -> Generalization:
     """Return what is found best for a sample, in the form of release that its configuration asks for."""
-    config = binning.config
     distinct = collapse(sample)
-    search = Search(InMemory(distinct), binning, draw(distinct, SCOUTS, config.seed))
-    tree = search.tree(config.alpha, config.max_leaf_nodes)
-    found = from_tree(binning.layout, tree, absent_apart=config.compat is not None)
-    return found if config.release == "cell" else found.attributes()
+    found = _found(InMemory(distinct), binning, draw(distinct, SCOUTS, binning.config.seed))
+    return found if binning.config.release == "cell" else told_apart(found, distinct, binning)
 
 
-def fitted(binning: Binning, sample: Sample, **more: Any) -> Fitted:
+def _found(source: Source, binning: Binning, scouts: Sample) -> Generalization:
+    config = binning.config
+    tree = Search(source, binning, scouts).tree(config.alpha, config.max_leaf_nodes)
+    return from_tree(binning.layout, tree, absent_apart=config.compat is not None)
+
+
+def told_apart(found: Generalization, distinct: Sample, binning: Binning) -> Generalization:
+    """Return a tree's buckets as an attribute release, merged as far as the smallest group demands."""
+    if not binning.config.smallest_group:
+        return found.attributes()
+    return enlarged(found, distinct, criterion_of(binning), binning.at_least(binning.config.smallest_group))
+
+
+def fitted(binning: Binning, rows: int, total: int, **more: Any) -> Fitted:
     """Return how a policy was learned.
 
     Parameters
     ----------
+    rows
+        Rows of the sample.
+    total
+        Their checksum.
     more
         Further figures to keep with the settings.
     """
@@ -72,9 +93,9 @@ def fitted(binning: Binning, sample: Sample, **more: Any) -> Fitted:
     kept = {"alpha", "max_leaf_nodes", "min_samples_leaf", "smallest_group", "leakage", "search", "max_bins"}
     return Fitted(
         method="pat",
-        sample_rows=sample.rows,
-        sample_clients=None if sample.clients is None else len(set(sample.clients.tolist())),
-        sample_fingerprint=fingerprint(sample, binning),
+        sample_rows=rows,
+        sample_clients=binning.clients,
+        sample_fingerprint=fingerprint(total, binning),
         seed=config.seed,
         settings=config.model_dump(mode="json", include=kept | ({"compat"} if config.compat else set())) | more,
     )

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from privacy.minimize.learn.columns import Codes
 from privacy.minimize.learn.layout import Layout, Split
 
-__all__ = ["Sample"]
+__all__ = ["Pairs", "Rows", "Sample", "batches", "concatenated", "spread"]
 
 Pairs = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int32]
@@ -76,12 +76,12 @@ class Sample:
         support = None if self.support is None else _of(self.support, rows)
         counted = np.zeros((layout.bins, layout.width + 1))
         columns = [_of(codes, rows) for codes in self.columns]
-        for group, start, codes in self._groups:
+        for group, start, codes in self.groups:
             classes = _of(codes, rows)
             size = int(np.prod(group))
             for column, coded in enumerate(columns):
                 joint = _pair_counts(coded, classes, layout.codings[column].bins, size, weights)
-                _spread(joint.reshape(-1, *group), counted[layout.of(column)], start)
+                spread(joint.reshape(-1, *group), counted[layout.of(column)], start)
         for column, coded in enumerate(columns):
             part = counted[layout.of(column)]
             part[:, -1] = (
@@ -94,12 +94,12 @@ class Sample:
         return split.left[self.columns[split.column][rows]]
 
     @cached_property
-    def _groups(self) -> list[tuple[tuple[int, ...], int, Codes]]:
+    def groups(self) -> list[tuple[tuple[int, ...], int, Codes]]:
         """Variables that are counted together: their sizes, their first class, their joint codes."""
         layout = self.layout
         variables = [*self.targets, *(self.personal(number) for number in range(len(layout.personal)))]
         groups, start = [], 0
-        for members in _batches(layout.sizes):
+        for members in batches(layout.sizes):
             sizes = tuple(layout.sizes[member] for member in members)
             codes = np.zeros(self.rows, dtype=np.int32)
             for member, size in zip(members, sizes, strict=True):
@@ -113,7 +113,21 @@ def _of(codes: npt.NDArray[Any], rows: Rows | None) -> npt.NDArray[Any]:
     return codes if rows is None else codes.take(rows)
 
 
-def _batches(sizes: Sequence[int]) -> list[list[int]]:
+def concatenated(samples: Sequence[Sample]) -> Sample:
+    """Return the rows of several samples of one layout, one after another."""
+
+    def joined(codes: Sequence[npt.NDArray[Any] | None]) -> npt.NDArray[Any] | None:
+        return None if codes[0] is None else np.concatenate(codes)  # type: ignore[arg-type]
+
+    columns, targets = (
+        [np.concatenate(codes) for codes in zip(*parts, strict=True)]
+        for parts in ([one.columns for one in samples], [one.targets for one in samples])
+    )
+    rest = (joined([getattr(one, name) for one in samples]) for name in ("weights", "support", "clients"))
+    return Sample(samples[0].layout, columns, targets, *rest)
+
+
+def batches(sizes: Sequence[int]) -> list[list[int]]:
     """Return runs of variables whose joint classes stay few."""
     number, product, runs = 0, 1, []
     for variable, size in enumerate(sizes):
@@ -136,7 +150,7 @@ def _pair_counts(
     return np.bincount(keys, weights, bins_size * size)
 
 
-def _spread(joint: npt.NDArray[Any], into: Pairs, start: int) -> None:
+def spread(joint: npt.NDArray[Any], into: Pairs, start: int) -> None:
     """Write the counts of each variable of a joint table."""
     for axis in range(1, joint.ndim):
         others = tuple(other for other in range(1, joint.ndim) if other != axis)

@@ -1,0 +1,151 @@
+"""Pair counts by GROUP BY: over Parquet through DuckDB, out of core, or through Spark, on a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from privacy.minimize.learn.growth import Part
+from privacy.minimize.learn.layout import Layout, Split
+from privacy.minimize.learn.sample import Pairs, batches, spread
+from warehouse.fingerprint import parts, read_parquet_sql
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["Counted", "Table", "duckdb_query", "spark_query"]
+
+Table = Mapping[str, npt.NDArray[Any]]
+"""Columns of an answer by name; -1 where a value is null."""
+Way = tuple[tuple[Split, bool], ...]
+
+_TOGETHER = 16
+"""Columns counted in one statement."""
+
+
+class Counted:
+    """Counts parts by one GROUP BY pass for all the questions of a batch.
+
+    A part is the way to it, a condition on codes. The left sides are counted; the right ones are what remains.
+
+    Parameters
+    ----------
+    query
+        Answers SQL about the relation ``source``, whose columns are ``c0``, ``c1``, ... (codes), ``g0``, ``g1``, ...
+        (joint classes, as `batches` groups the variables), ``weight`` and ``support``.
+    """
+
+    ahead = True
+
+    def __init__(self, layout: Layout, source: str, query: Callable[[str], Table]) -> None:
+        self.layout = layout
+        self._source = source
+        self._query = query
+        self._groups = batches(layout.sizes)
+        self._root: Part | None = None
+
+    def root(self) -> Part:
+        """Return all rows."""
+        if self._root is None:
+            self._root = Part((), self._count([()])[0])
+        return self._root
+
+    def split(self, questions: Sequence[tuple[Part, Split]]) -> list[tuple[Part, Part]]:
+        """Return the two sides of each part."""
+        ways = [((*part.key, (split, True)), (*part.key, (split, False))) for part, split in questions]
+        counted = self._count([left for left, _ in ways])
+        return [
+            (Part(left, pairs), Part(right, part.pairs - pairs))
+            for (part, _), (left, right), pairs in zip(questions, ways, counted, strict=True)
+        ]
+
+    def _count(self, ways: Sequence[Way]) -> list[Pairs]:
+        counted = [np.zeros((self.layout.bins, self.layout.width + 1)) for _ in ways]
+        columns = range(len(self.layout.codings))
+        for start in range(0, len(columns), _TOGETHER):
+            some = columns[start : start + _TOGETHER]
+            answer = self._query(self._statement(ways, some))
+            for column in some:
+                of_column = answer[f"c{column}"] >= 0
+                self._fill(counted, column, {name: values[of_column] for name, values in answer.items()})
+        return counted
+
+    def _fill(self, counted: Sequence[Pairs], column: int, answer: Table) -> None:
+        rows = self.layout.of(column)
+        bins = self.layout.codings[column].bins
+        alone = np.ones(len(answer["node"]), dtype=bool)
+        start = 0
+        for number, members in enumerate(self._groups):
+            sizes = tuple(self.layout.sizes[member] for member in members)
+            joint = answer[f"g{number}"]
+            alone &= joint < 0
+            table = np.zeros((len(counted), bins, int(np.prod(sizes))))
+            held = joint >= 0
+            table[answer["node"][held], answer[f"c{column}"][held], joint[held]] = answer["weight"][held]
+            for pairs, part in zip(counted, table, strict=True):
+                spread(part.reshape(-1, *sizes), pairs[rows], start)
+            start += sum(sizes)
+        for node, code, support in zip(
+            answer["node"][alone], answer[f"c{column}"][alone], answer["support"][alone], strict=True
+        ):
+            counted[node][rows][code, -1] = support
+
+    def _statement(self, ways: Sequence[Way], columns: Sequence[int]) -> str:
+        groups = [f"g{number}" for number in range(len(self._groups))]
+        codes = [f"c{column}" for column in columns]
+        sets = [*(f"(node, {pair[0]}, {pair[1]})" for pair in product(codes, groups)), *(f"(node, {c})" for c in codes)]
+        cases = " ".join(f"WHEN {_condition(way)} THEN {number}" for number, way in enumerate(ways))
+        keys = ", ".join((*codes, *groups))
+        return f"""
+            SELECT node, {keys}, CAST(sum(weight) AS BIGINT) AS weight, CAST(sum(support) AS BIGINT) AS support
+            FROM (SELECT CASE {cases} END AS node, {keys}, weight, support FROM {self._source}) AS numbered
+            WHERE node IS NOT NULL
+            GROUP BY GROUPING SETS ({", ".join(sets)})
+        """  # noqa: S608 - column names and codes are numbers
+
+
+@contextmanager
+def duckdb_query(folder: Path) -> Iterator[tuple[str, Callable[[str], Table]]]:
+    """Open the Parquet files of a folder in DuckDB; yield the name of the relation and what answers questions."""
+    with duckdb.connect() as connection:
+        connection.execute("SET temp_directory = ?", [str(folder / "spill")])
+
+        def query(statement: str) -> Table:
+            found = connection.sql(statement).to_arrow_table()
+            return _columns(found)
+
+        yield read_parquet_sql(parts(folder)), query
+
+
+def spark_query(session: SparkSession, folder: Path) -> tuple[str, Callable[[str], Table]]:
+    """Open the Parquet files of a folder in Spark; return the name of the relation and what answers questions."""
+    session.read.parquet(str(folder)).createOrReplaceTempView("sluice_codes")
+
+    def query(statement: str) -> Table:
+        return _columns(session.sql(statement).toArrow())
+
+    return "sluice_codes", query
+
+
+def _columns(table: pa.Table) -> Table:
+    return {name: pc.fill_null(table[name], -1).to_numpy() for name in table.column_names}
+
+
+def _condition(way: Way) -> str:
+    return " AND ".join(_answer(split, left=left) for split, left in way) or "TRUE"
+
+
+def _answer(split: Split, *, left: bool) -> str:
+    codes = np.flatnonzero(split.left == left).tolist()
+    runs = np.split(codes, np.flatnonzero(np.diff(codes) != 1) + 1) if codes else []
+    ranges = [f"c{split.column} BETWEEN {run[0]} AND {run[-1]}" for run in runs]
+    return f"({' OR '.join(ranges) or 'FALSE'})"

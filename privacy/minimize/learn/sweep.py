@@ -1,0 +1,264 @@
+"""The sweep: many policies, measured on records that none of them saw, and the pick among those that nothing beats."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from privacy.minimize.learn.bench import Bench, Glance
+from privacy.minimize.learn.binning import Binning, bin_sample, checksum, draw
+from privacy.minimize.learn.coarsen import Trade, coarsened
+from privacy.minimize.learn.fit import SCOUTS, fitted, passed_types, told_apart
+from privacy.minimize.learn.generalize import Generalization, from_tree
+from privacy.minimize.learn.growth import InMemory
+from privacy.minimize.learn.release import to_policy
+from privacy.minimize.learn.search import Search, criterion_of
+from privacy.minimize.policy import Policy
+from schemas.errors import UsageError
+from schemas.minimize import Choice, Release, Sweep
+from warehouse.progress import Progress, Silent
+
+__all__ = ["Measured", "Swept", "sweep"]
+
+_SLACK = 0.005
+"""Expected errors this much above the best at no more risk are measured, too."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One policy of a sweep, and what was measured of it on the test rows.
+
+    Parameters
+    ----------
+    exchange
+        Weight by which buckets were merged; None if they were not.
+    error
+        Error of a classifier trained on the release, averaged over the targets; None where the expected error showed
+        that it could not be on the front.
+    risk
+        Accuracy of the table attacker, averaged over the personal attributes.
+    worst, worst_risk
+        The attribute that is told most beyond its commonest value, and the attacker's accuracy on it.
+    buckets
+        Buckets of all columns, a dropped column counting one.
+    cells, smallest
+        Combinations released of the training rows, and the smallest group's size (clients, where there are).
+    """
+
+    alpha: float
+    leaves: int
+    release: Release
+    exchange: float | None
+    error: float | None
+    risk: float
+    worst: str
+    worst_risk: float
+    buckets: int
+    cells: int
+    smallest: float
+    found: Generalization = field(repr=False)
+
+    @property
+    def figures(self) -> dict[str, Any]:
+        """Everything but the policy itself."""
+        return {name: value for name, value in vars(self).items() if name != "found"}
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep found.
+
+    Parameters
+    ----------
+    measured
+        All policies.
+    raw_error, majority_error
+        Error on raw data, and of always guessing the commonest class.
+    base_risk
+        Accuracy of guessing without a release.
+    rule
+        By which rule the pick was made, in a sentence.
+    picked
+        Place of the pick among the policies.
+    policy
+        The pick as a policy.
+    """
+
+    measured: tuple[Measured, ...]
+    raw_error: float
+    majority_error: float
+    base_risk: float
+    rule: str
+    picked: int
+    policy: Policy
+
+    @cached_property
+    def front(self) -> tuple[int, ...]:
+        """Places of the policies that no other beats in both error and risk, least risk first."""
+        return _front(self.measured)
+
+    @property
+    def table(self) -> pl.DataFrame:
+        """All policies as a table, with the columns ``front`` and ``picked``."""
+        front = set(self.front)
+        return pl.DataFrame([one.figures for one in self.measured]).with_columns(
+            front=pl.Series([place in front for place in range(len(self.measured))]),
+            picked=pl.Series([place == self.picked for place in range(len(self.measured))]),
+        )
+
+
+def sweep(frame: pl.DataFrame | pl.LazyFrame, config: Sweep, progress: Progress | None = None) -> Swept:
+    """Learn a policy for every point of a grid, measure all on held-back rows, and pick one by a stated rule.
+
+    All risks are empirical: a stronger attacker may exist.
+
+    Parameters
+    ----------
+    frame
+        A consented full-resolution sample.
+
+    Raises
+    ------
+    UsageError
+        If the configuration names columns that are not there, or a choice that is not in the grid.
+    InputError
+        If the sample cannot be learned from.
+    MissingExtra
+        If scikit-learn is not installed.
+    """
+    told = progress or Silent()
+    types = passed_types(frame.lazy(), config.fit)
+    binning, sample = bin_sample(frame, config.fit)
+    bench = Bench(binning, sample, config.test_share)
+    measured, base = _measure(bench, list(_found(binning, bench, config)), config, told)
+    picked, rule = _pick(measured, bench.raw_error, config)
+    one = measured[picked]
+    told.finish("sweep", f"{len(measured)} policies; picked error {one.error:.4f} at risk {one.risk:.4f}")
+    chosen = {"alpha": one.alpha, "max_leaf_nodes": one.leaves, "release": one.release}
+    final = replace(binning, config=config.fit.model_copy(update=chosen))
+    more = _plain(one.figures | {"rule": rule, "raw_error": bench.raw_error})
+    policy = to_policy(final, one.found, fitted(final, bench.train.rows, checksum(bench.train), **more), types)
+    return Swept(measured, bench.raw_error, bench.majority_error, base, rule, picked, policy)
+
+
+def _measure(
+    bench: Bench, found: Sequence[tuple[Choice, Generalization]], config: Sweep, told: Progress
+) -> tuple[tuple[Measured, ...], float]:
+    """Return all policies with their figures, and the risk without a release."""
+    told.start("sweep", len(found), "policies")
+    glances = []
+    for _, generalization in found:
+        glances.append(bench.glance(generalization))
+        told.advance("sweep")
+    weights = config.fit.leakage_weights
+    near = _near([(glance.exposure.mean(weights), glance.expected) for glance in glances])
+    measured = []
+    for place, ((choice, generalization), glance) in enumerate(zip(found, glances, strict=True)):
+        wanted = place in near or choice == config.choice
+        error = bench.error(generalization) if wanted else None
+        measured.append(_measured(choice, generalization, glance, error, weights))
+    return tuple(measured), glances[0].exposure.base(weights)
+
+
+def _measured(
+    choice: Choice, found: Generalization, glance: Glance, error: float | None, weights: Mapping[str, float]
+) -> Measured:
+    seen, sizes = glance.exposure, glance.sizes
+    worst = seen.worst if seen.accuracy else ""
+    return Measured(
+        **choice.model_dump(),
+        error=error,
+        risk=seen.mean(weights),
+        worst=worst,
+        worst_risk=seen.accuracy.get(worst, 0.0),
+        buckets=found.total,
+        cells=len(sizes),
+        smallest=float(sizes.min()),
+        found=found,
+    )
+
+
+def _near(figures: Sequence[tuple[float, float]]) -> set[int]:
+    """Return the places that may be on the front, as far as (risk, expected error) tell."""
+    near, best = set(), np.inf
+    for place in sorted(range(len(figures)), key=lambda place: figures[place]):
+        if figures[place][1] <= best + _SLACK:
+            near.add(place)
+        best = min(best, figures[place][1])
+    return near
+
+
+def _found(binning: Binning, bench: Bench, config: Sweep) -> Iterator[tuple[Choice, Generalization]]:
+    """Yield every point of the grid; of points with the same release, the first."""
+    seen = set()
+    for choice, found in _grid(binning, bench, config):
+        key = (choice.release, *(codes.tobytes() for codes in found.release(bench.distinct).values()))
+        if key not in seen or choice == config.choice:
+            seen.add(key)
+            yield choice, found
+
+
+def _grid(binning: Binning, bench: Bench, config: Sweep) -> Iterator[tuple[Choice, Generalization]]:
+    distinct = bench.distinct
+    search = Search(InMemory(distinct), binning, draw(distinct, SCOUTS, config.fit.seed))
+    for alpha in config.alphas:
+        for leaves, tree in zip(config.leaves, search.trees(alpha, config.leaves), strict=True):
+            found = from_tree(binning.layout, tree, absent_apart=config.fit.compat is not None)
+            for release in config.releases:
+                choice = Choice(alpha=alpha, leaves=leaves, release=release)
+                yield choice, found if release == "cell" else told_apart(found, distinct, binning)
+    for alpha in config.merged_alphas if "attribute" in config.releases else ():
+        start = from_tree(binning.layout, search.tree(alpha, max(config.leaves)))
+        for exchange in config.exchanges:
+            trade = Trade(criterion_of(binning, alpha), exchange)
+            floor = binning.at_least(config.fit.smallest_group)
+            choice = Choice(alpha=alpha, leaves=max(config.leaves), release="attribute", exchange=exchange)
+            yield choice, coarsened(start, distinct, bench.shares, trade, floor)
+
+
+def _front(measured: Sequence[Measured]) -> tuple[int, ...]:
+    order = sorted(range(len(measured)), key=lambda place: _rank(measured[place]))
+    best, front = np.inf, []
+    for place in order:
+        error = measured[place].error
+        if error is not None and error < best:
+            best = error
+            front.append(place)
+    return tuple(front)
+
+
+def _rank(one: Measured) -> tuple[float, float, int]:
+    return one.risk, np.inf if one.error is None else one.error, one.buckets
+
+
+def _pick(measured: Sequence[Measured], raw_error: float, config: Sweep) -> tuple[int, str]:
+    if config.choice is not None:
+        return _chosen(measured, config.choice), "chosen by a person"
+    allowed = raw_error + config.tolerance
+    known = [place for place, one in enumerate(measured) if one.error is not None]
+    good = [place for place in known if measured[place].error <= allowed]  # type: ignore[operator]
+    if good:
+        rule = f"least risk with an error of at most {allowed:.4f}, within {config.tolerance:g} of the raw data's"
+        return min(good, key=lambda place: _rank(measured[place])), rule
+    rule = f"least error, for none is within {config.tolerance:g} of the raw data's {raw_error:.4f}"
+    return min(known, key=lambda place: (measured[place].error, _rank(measured[place]))), rule
+
+
+def _chosen(measured: Sequence[Measured], choice: Choice) -> int:
+    wanted = choice.model_dump()
+    for place, one in enumerate(measured):
+        if {name: one.figures[name] for name in wanted} == wanted:
+            return place
+    raise UsageError(
+        f"the sweep has no policy with {', '.join(f'{name} {value}' for name, value in wanted.items())}.",
+        hint="choose one of the table's alpha, leaves, release and exchange, or add it to the grid.",
+    )
+
+
+def _plain(figures: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: round(value, 6) if isinstance(value, float) else value for name, value in figures.items()}
