@@ -18,6 +18,7 @@ from curation.sources.resolve import fingerprint
 from curation.sources.stage import READ
 from dedup.text.against import pinned
 from dedup.text.stage import DEDUP
+from flows.minimized_sources import reading
 from schemas.errors import UsageError
 from schemas.recipe.base import Section
 from schemas.recipe.curricula import Curricula, Plain
@@ -81,7 +82,7 @@ def prompt_set_steps(recipe: Recipe, folder: Path, root: Path) -> list[Step]:
     UsageError
         If prompts are to be held against a version that is not in the warehouse.
     """
-    steps = [Step(READ, fingerprint(recipe.reads(), folder), {})]
+    steps = [Step(*reading(recipe.reads(), folder), {})]
     last = READ.name
 
     def then(stage: Stage, config: Section | None, **inputs: tuple[str, str]) -> None:

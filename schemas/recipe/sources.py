@@ -64,6 +64,8 @@ class Columns(Section):
     """Difficulty label, read on the source's ``difficulty_scale``."""
     tags: str | None = None
     """List of topics, or text with commas between them."""
+    meta: tuple[str, ...] = ()
+    """Further columns to keep in the problem's ``meta``, such as the profile of the client who asked."""
 
 
 class Dataset(Section):
@@ -123,6 +125,9 @@ class Source(Section):
     """Make each assert of a suite a test of its own, where the suite holds nothing else."""
     where: Where | None = None
     """Rows to take; all where absent."""
+    minimize: str | None = None
+    """Minimization policy that the rows pass before anything else sees them, relative to the recipe: raw values of the
+    columns that it has rules for are stored nowhere. It passes through what the problem is read from."""
     encoding: Literal["utf-8", "latin-1", "cp1252"] = "utf-8"
     """Encoding of text files."""
     license: str | None = None
@@ -136,6 +141,8 @@ class Source(Section):
     def _one_origin(self) -> Self:
         if (self.path is None) == (self.dataset is None):
             raise ValueError("give exactly one of path and dataset")
+        if self.minimize is not None and self.path is None:
+            raise ValueError("minimize is for files: give path")
         if self.kind == "table" and self.verifier is None:
             raise ValueError(f"kind 'table' needs verifier: one of {', '.join(VerifierKind)}")
         return self

@@ -21,16 +21,19 @@ import pytest
 
 from flows.ingestion import Ingestion
 from flows.minimize import minimize as minimize_flow
+from flows.minimized_sources import reading
 from privacy.minimize.apply import opened
 from privacy.minimize.gate import ROW_ID, auditor, contract_of, numbered, suite
 from privacy.minimize.policy import Policy
 from privacy.minimize.rules import Categories, Drop, Interval
 from schemas.errors import GateFailed
+from schemas.recipe.sources import Sources
 from tests.flows.conftest import ROOT, Ran
+from tests.flows.small import answer, write
 from tests.privacy.minimize.corpora import policy_of
 from warehouse.gate import audit
 from warehouse.house import Warehouse
-from warehouse.stages import Services
+from warehouse.stages import Services, run_stage, stage_key
 
 _RAW = re.compile(rb"zq street|zq-rare|zq-[0-9]|7000000(?!27|28|35)[0-9]{2}")
 """Raw values of the clients below: what the policy itself does not say."""
@@ -130,7 +133,7 @@ import sys
 from pathlib import Path
 from flows.ingestion import Ingestion
 from warehouse.house import Warehouse
-from warehouse.stages import Services
+from warehouse.stages import Services, run_stage, stage_key
 import great_expectations
 policy, source, root = map(Path, sys.argv[1:])
 job = Ingestion.of(policy, source, root, "clients")
@@ -252,3 +255,45 @@ def test_a_published_version_is_audited_again_in_another_process(
 
     assert (0, "") == (ran.code, ran.err)
     assert "in_set(job)" in ran.out
+
+
+def _asked(folder: Path, policy: Policy) -> Sources:
+    """Return a source whose problems come with the profile of the client who asked."""
+    policy.save(folder / "profile.yaml")
+    kept = ("id", "prompt", "answer")
+    rows = [{name: text for name, text in answer(number).items() if name in kept} for number in range(12)]
+    raw = {"job": "zq-rare", "street": "zq street"}
+    people = [{"person": f"zq-{number}", "age": 700_000_000 + number, **raw} for number in range(12)]
+    write(folder / "asked.jsonl", [row | person for row, person in zip(rows, people, strict=True)])
+    columns = {"id": "id", "prompt": "prompt", "answer": "answer", "meta": ["age", "job"]}
+    section = {"name": "asked", "kind": "table", "verifier": "math", "path": "asked.jsonl", "minimize": "profile.yaml"}
+    return Sources.model_validate({"sources": [{**section, "columns": columns}]})
+
+
+def test_a_recipes_source_passes_its_policy_first(tmp_path: Path) -> None:
+    """Problems carry the minimized profile, and no file of the warehouse holds a raw value."""
+    texts = dict.fromkeys(("id", "prompt", "answer"), "str")
+    policy = _policy().model_copy(update={"passthrough": texts, "targets": ()})
+    stage, config = reading(_asked(tmp_path / "in", policy), tmp_path / "in")
+
+    run = run_stage(stage, {}, config, Services(Warehouse.open(tmp_path / "warehouse").workspace))
+
+    rows = Warehouse.open(tmp_path / "warehouse").workspace.scan(run.rows).collect()
+    assert 12 == rows.height
+    assert ['{"age":"b0","job":"__other__"}'] == rows["meta"].unique().to_list()
+    assert [] == _raw_values(tmp_path / "warehouse")
+
+
+def test_another_policy_is_another_input_of_the_recipe(tmp_path: Path) -> None:
+    """The key of the stage changes with the policy's hash, and only with it."""
+    texts = dict.fromkeys(("id", "prompt", "answer"), "str")
+    policy = _policy().model_copy(update={"passthrough": texts, "targets": ()})
+    sources = _asked(tmp_path, policy)
+    keys = []
+    for changes in ({}, {"purpose": "another word for it"}, {"columns": {**policy.columns, "age": Drop()}}):
+        policy.model_copy(update=changes).save(tmp_path / "profile.yaml")
+        stage, config = reading(sources, tmp_path)
+        keys.append(stage_key(stage, {}, config))
+
+    assert keys[0] == keys[1]
+    assert keys[1] != keys[2]

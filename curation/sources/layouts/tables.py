@@ -42,6 +42,7 @@ def table(row: Mapping[str, Any], source: Source) -> Draft:
         language=_text(lookup(row, columns.language)) or ("python" if kind in _SHAPES else None),
         difficulty=label("difficulty", lookup(row, columns.difficulty), source.difficulty_scale or "words"),
         tags=_tags(lookup(row, columns.tags)),
+        meta={name: _plain(row[name]) for name in columns.meta if row.get(name) is not None},
     )
 
 
