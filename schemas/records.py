@@ -13,6 +13,7 @@ from schemas.enums import Isolation, Status, Verdict
 __all__ = [
     "CONTAMINATION",
     "DECISION",
+    "GENERATED_TEST",
     "LINEAGE",
     "MESSAGES",
     "PASS_RATE",
@@ -175,6 +176,37 @@ TEST_QUALITY = register(
             AtMost("references_passed", "references"),
             AtMost("wrong_passed", "wrong"),
             AtMost("mutants_killed", "mutants"),
+        ),
+    ),
+)
+
+GENERATED_TEST = register(
+    Contract(
+        name="generated_test",
+        version="1.0.0",
+        doc="A test that a model wrote, what it says of right and of wrong answers, and whether it is admitted.",
+        columns=(
+            Column("problem_id", TEXT, "The problem it tests."),
+            Column("test", TEXT, "The assert statement, in canonical form."),
+            Column("proposed", COUNT, "Texts of the model that contain it."),
+            Column("rivals", COUNT, "Other tests that give another result for the same call."),
+            Column(
+                "reference", TEXT, "Status of the reference under it; null if that was not found out.", nullable=True
+            ),
+            Column("wrong", COUNT, "Known-wrong answers tried."),
+            Column("wrong_killed", COUNT, "Known-wrong answers that it refuses."),
+            Column("mutants", COUNT, "Mutants of the reference tried."),
+            Column("mutants_killed", COUNT, "Mutants that it refuses."),
+            Column(
+                "reason", TEXT, "admitted, or why not: not_judged, flaky, reference_fails, contradicted, kills_nothing."
+            ),
+        ),
+        key=("problem_id", "test"),
+        rules=(
+            AtMost("wrong_killed", "wrong"),
+            AtMost("mutants_killed", "mutants"),
+            Between("proposed", 1),
+            InSet("reason", ("admitted", "not_judged", "flaky", "reference_fails", "contradicted", "kills_nothing")),
         ),
     ),
 )

@@ -1,20 +1,22 @@
-"""Commands that judge: verify."""
+"""Commands that judge: verify answers, admit tests that a model wrote."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 import polars as pl
 
+from curation.gold.generated import admit
 from curation.verify import Judge, Task
 from flows.cli import options
 from flows.console import console, print_json, table
 from schemas.errors import InputError
+from schemas.recipe.gold import Gold
 from schemas.recipe.verify import Verify
 from warehouse.house import Warehouse
 
@@ -32,7 +34,7 @@ def verify(dataset: str, answers: Path, root: Path, *, machine: bool, isolation:
     """Judge ANSWERS (JSON lines of problem_id and answer) to the problems of DATASET (NAME or NAME@VERSION)."""
     name, _, ref = dataset.partition("@")
     problems = _problems(Warehouse.open(root, read_only=True).scan(name, ref or "latest"))
-    given = list(_answers(answers, problems))
+    given = list(_lines(answers, problems, "answer", str))
     settings = Verify.model_validate({"isolation": isolation, "time_limit_s": time_limit})
     with Judge(settings) as judge:
         verdicts = list(judge.judge(Task(*problems[row["problem_id"]], row["answer"]) for row in given))
@@ -54,22 +56,55 @@ def _problems(rows: pl.LazyFrame) -> dict[str, tuple[str, str]]:
     return {problem: (verifier, tests) for problem, verifier, tests in found.iter_rows()}
 
 
-def _answers(path: Path, problems: dict[str, tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def _lines(path: Path, problems: Mapping[str, Any], column: str, kind: type) -> Iterator[dict[str, Any]]:
+    """Yield the objects of a file of JSON lines, each of a problem that is known and a column of the right type."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
-            f"{path} cannot be read: {error}.", hint="give JSON lines of problem_id and answer."
+            f"{path} cannot be read: {error}.", hint=f"give JSON lines of problem_id and {column}."
         ) from error
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)
-            known = row["problem_id"] in problems and isinstance(row["answer"], str)
+            known = row["problem_id"] in problems and isinstance(row[column], kind)
         except (ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{path}:{number}: not an object with problem_id and answer: {line[:80]!r}.") from error
+            raise InputError(f"{path}:{number}: not an object with problem_id and {column}: {line[:80]!r}.") from error
         if not known:
-            raise InputError(f"{path}:{number}: {row['problem_id']!r} is not in the dataset, or its answer is no text.")
+            wanted = {str: "text", list: "list"}[kind]
+            raise InputError(
+                f"{path}:{number}: {row['problem_id']!r} is not in the dataset, or its {column} is no {wanted}."
+            )
         yield row
 
 
-COMMANDS = (verify,)
+@click.command("admit-tests")
+@click.argument("dataset")
+@click.argument("texts", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), required=True, help="Parquet file to write.")
+@options.warehouse
+@options.as_json
+@click.option("--isolation", default="auto", show_default=True, help="Weakest rung that will do: auto, L1, L2 or L3.")
+@click.option("--wrong", default=5, show_default=True, help="Known-wrong answers to try per problem.")
+@click.option("--mutants", default=10, show_default=True, help="Mutants of the reference to try per problem.")
+def admit_tests(
+    dataset: str, texts: Path, out: Path, root: Path, *, machine: bool, isolation: str, wrong: int, mutants: int
+) -> None:
+    """Say which tests in TEXTS (JSON lines of problem_id and tests, a list of texts) DATASET's answers bear out."""
+    name, _, ref = dataset.partition("@")
+    rows = Warehouse.open(root, read_only=True).scan(name, ref or "latest").unique("problem_id").collect()
+    problems = {row["problem_id"]: row for row in rows.iter_rows(named=True)}
+    config = Gold.model_validate({"wrong": wrong, "mutants": mutants, "verify": {"isolation": isolation}})
+    given = list(_lines(texts, problems, "tests", list))
+    with Judge(config.verify) as judge:
+        judged = pl.concat([admit(problems[row["problem_id"]], row["tests"], judge, config) for row in given])
+    judged.write_parquet(out)
+    reasons = judged.group_by("reason").agg(tests=pl.len()).sort("tests", "reason", descending=True)
+    if machine:
+        print_json(reasons.to_dicts())
+        return
+    table("", ("reason", "tests"), reasons.iter_rows(), right=("tests",))
+    console.print(f"evidence for each test: {out}")
+
+
+COMMANDS = (verify, admit_tests)
