@@ -27,7 +27,10 @@ from warehouse.publish import branch_of, drop_branch, lock_of, rejection_of
 from warehouse.spill import spill_lock
 from warehouse.stages import Workspace
 
-__all__ = ["Kind", "Removal", "sweep"]
+__all__ = ["INDEXES", "Kind", "Removal", "sweep"]
+
+INDEXES = "text-index"
+"""Folder in ``work/`` of what may be made again at a price: ``SETTINGS/CONTENT/``, touched whenever it is used."""
 
 
 class Kind(StrEnum):
@@ -109,7 +112,7 @@ def sweep(
         for name in catalog.names(namespace)
         for removal in _table(broom, namespace, name)
     ]
-    return [*removals, *_stagings(broom), *_spilled(broom), *_locks(broom)]
+    return [*removals, *_stagings(broom), *_spilled(broom), *_indexes(broom), *_locks(broom)]
 
 
 def _table(broom: _Broom, namespace: str, name: str) -> Iterator[Removal]:
@@ -207,8 +210,9 @@ def _named_files(table: Table, kept: list[Snapshot]) -> set[Path]:
 
 
 def _stagings(broom: _Broom) -> Iterator[Removal]:
-    """Yield the folders ``work/STAGE/.KEY.PID`` of processes that are gone."""
-    for folder in sorted((broom.catalog.root / "work").glob("*/.*.*")):
+    """Yield the folders ``work/STAGE/.KEY.PID`` of processes that are gone, and the like of indexes."""
+    work = broom.catalog.root / "work"
+    for folder in sorted([*work.glob("*/.*.*"), *work.glob(f"{INDEXES}/*/.*.*")]):
         owner = folder.name.rpartition(".")[2]
         if folder.is_dir() and owner.isdigit() and not psutil.pid_exists(int(owner)):
             removal = Removal(Kind.STAGING, broom.relative(folder), f"process {owner} is gone", _size(folder))
@@ -223,6 +227,15 @@ def _spilled(broom: _Broom) -> Iterator[Removal]:
                 removal = Removal(Kind.STAGING, broom.relative(path), "left by a process that was killed", _size(path))
                 action = partial(shutil.rmtree, path, ignore_errors=True) if path.is_dir() else path.unlink
                 yield broom.take(removal, action)
+
+
+def _indexes(broom: _Broom) -> Iterator[Removal]:
+    """Delete the indexes that nobody used for as long as a rejected branch is kept."""
+    for folder in sorted((broom.catalog.root / "work" / INDEXES).glob("*/[!.]*")):
+        used = datetime.fromtimestamp(folder.lstat().st_mtime, UTC)
+        if used < broom.rejected_before:
+            removal = Removal(Kind.STAGING, broom.relative(folder), "unused for long", _size(folder))
+            yield broom.take(removal, partial(shutil.rmtree, folder, ignore_errors=True))
 
 
 def _locks(broom: _Broom) -> Iterator[Removal]:

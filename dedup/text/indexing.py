@@ -21,12 +21,10 @@ from dedup.text.store import SetStore
 from schemas.ids import digest
 from schemas.recipe.dedup import Dedup
 from warehouse.engines import LocalEngine
+from warehouse.janitor import INDEXES
 from warehouse.stages import Services
 
-__all__ = ["FOLDER", "published_index"]
-
-FOLDER = "text-index"
-"""Where indexes lie within ``work/``."""
+__all__ = ["published_index"]
 
 _FORMAT = "1"
 _SETTINGS = ("casefold", "near", "unit", "width", "keep_numbers", "keep_operators", "fewest", "common_least", "longest")
@@ -57,9 +55,9 @@ def published_index(rows: pl.LazyFrame, content: str, config: Dedup, services: S
         Names the rows by their content.
     """
     settings = digest([_FORMAT, config.model_dump(mode="json", include=set(_SETTINGS))])
-    shelf = services.workspace.root / "work" / FOLDER / settings
+    shelf = services.workspace.root / "work" / INDEXES / settings
     home = shelf / content
-    with services.workspace.lock(f"{FOLDER}-{settings}-{content}"):
+    with services.workspace.lock(f"{INDEXES}-{settings}-{content}"):
         if not (home / META).exists():
             staging = shelf / f".{content}.{os.getpid()}"
             try:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import random
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,7 @@ from schemas.recipe.dedup import Dedup
 from tests.dedup.text import brute
 from tests.strategies import alike_texts, dedup_settings
 from warehouse.engines import LocalEngine, SparkEngine
+from warehouse.house import Warehouse
 from warehouse.stages import Services
 
 PER_TEST = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -139,6 +142,22 @@ def test_a_new_index_sketches_only_what_no_older_one_holds(services: Services, m
     assert sorted(old[200:]) == sorted(sketched)
     _index(old, CONFIG, services)
     assert 100 == len(sketched)
+
+
+def test_the_sweep_removes_an_index_that_nobody_used_for_long_and_the_next_use_makes_it_again(
+    services: Services,
+) -> None:
+    """A fresh index stays; what a killed process left half made goes at once."""
+    house = Warehouse.open(services.workspace.root)
+    old = _corpus(20)
+    folder = _index(old, CONFIG, services).folder
+    half = folder.with_name(".half.999999999")
+    half.mkdir()
+    assert [half.name] == [Path(one.where).name for one in house.sweep()]
+    os.utime(folder, (0, 0))
+    assert [folder.name] == [Path(one.where).name for one in house.sweep()]
+    found = _held_against(_index(old, CONFIG, services), old[:2], CONFIG, services)
+    assert ([0, 1], True) == ([later for later, *_ in found], folder.exists())
 
 
 def test_spark_gives_the_same_removals_as_local(services: Services, spark: SparkEngine, tmp_path: Any) -> None:
