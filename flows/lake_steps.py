@@ -21,6 +21,7 @@ from dedup.lake.tables import Table
 from dedup.retention.attic import FOLDER, Attic
 from dedup.retention.journal import Event
 from dedup.retention.plan import Plan, Planner, retention_frame
+from dedup.retention.report.page import write as write_page
 from dedup.retention.rows import Sources
 from dedup.retention.store import Recipes
 from schemas.contracts import contract
@@ -29,6 +30,7 @@ from schemas.ids import canonical_json, digest
 from schemas.recipe.lake import Lake
 from schemas.recipe.retention import Retention
 from schemas.tables import TableRef
+from warehouse import explore
 from warehouse.fingerprint import content_hash
 from warehouse.gate import audit
 from warehouse.house import Warehouse
@@ -40,10 +42,9 @@ __all__ = [
     "LakeRun",
     "default_name",
     "find",
+    "finish",
     "plan_summary",
-    "publish",
     "recipes_of",
-    "remember",
     "remembered",
     "summary",
     "warnings",
@@ -62,13 +63,29 @@ class Job:
 
     name: str
     lake: Lake
-    retention: Retention = Retention()
+    retention: Retention
 
     @property
     def root(self) -> Path | None:
         """Folder of the lake; None if it is not one folder of this machine, and nothing can be deleted in it."""
         path = Path(self.lake.path) if self.lake.path and "://" not in self.lake.path else None
         return path.resolve() if path and path.is_dir() else None
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the lake.
+
+        Raises
+        ------
+        InputError
+            If it is not one folder of this machine.
+        """
+        if self.root is None:
+            raise InputError(
+                f"nothing can be deleted in {self.lake.path or 'tables of a warehouse'}.",
+                hint="retention works on a lake that is one folder of this machine; containment is found everywhere.",
+            )
+        return self.root
 
 
 @dataclass(frozen=True)
@@ -116,7 +133,7 @@ def default_name(path: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", Path(path.rstrip("/*")).name.lower()).strip("_") or "lake"
 
 
-def remember(job: Job, warehouse: Warehouse) -> None:
+def _remember(job: Job, warehouse: Warehouse) -> None:
     """Keep where a lake lies and what was asked of it, for the commands that follow."""
     path = warehouse.root / "lakes" / f"{job.name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -166,20 +183,9 @@ def find(job: Job, warehouse: Warehouse, services: Services) -> LakeRun:
 
 
 def _planned(job: Job, found: Containment, warehouse: Warehouse, services: Services) -> Plan:
-    """Return the plan for a lake whose containment is known; recipes made on the way are kept in the warehouse.
-
-    Raises
-    ------
-    InputError
-        If the lake is not a folder of this machine.
-    """
-    if job.root is None:
-        raise InputError(
-            f"nothing can be deleted in {job.lake.path or 'tables of a warehouse'}.",
-            hint="retention works on a lake that is one folder of this machine; containment is found everywhere.",
-        )
+    """Return the plan for a lake whose containment is known; recipes made on the way are kept in the warehouse."""
     tables = {table.name: table for table in found.survey.tables}
-    needed = {one.recipe.parent for one in Attic(job.root).deleted().values()}
+    needed = {one.recipe.parent for one in Attic(job.folder).deleted().values()}
     (warehouse.root / "work").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".lake-", dir=warehouse.root / "work") as folder:
         scratch = Path(folder)
@@ -188,7 +194,7 @@ def _planned(job: Job, found: Containment, warehouse: Warehouse, services: Servi
             found.edges,
             job.retention,
             recipes=recipes_of(warehouse),
-            sources=Sources(job.root, scratch),
+            sources=Sources(job.folder, scratch),
             scratch=scratch,
             progress=services.progress,
         )
@@ -200,7 +206,7 @@ def recipes_of(warehouse: Warehouse) -> Recipes:
     return Recipes(warehouse.root / "cache" / "recipes.sqlite")
 
 
-def publish(run: LakeRun, warehouse: Warehouse) -> dict[str, str]:
+def _publish(run: LakeRun, warehouse: Warehouse) -> dict[str, str]:
     """Audit and publish what was found, and return the datasets' versions by name.
 
     Raises
@@ -229,6 +235,22 @@ def publish(run: LakeRun, warehouse: Warehouse) -> dict[str, str]:
     return versions
 
 
+def finish(run: LakeRun, warehouse: Warehouse) -> dict[str, Any]:
+    """Publish what was found, write its page and the views, and tell all of it as a JSON object.
+
+    Raises
+    ------
+    GateFailed, GateBroken, PublishConflict, WarehouseError
+        As `Warehouse.publish`.
+    """
+    told = summary(run)
+    told["datasets"] = _publish(run, warehouse)
+    told["report"] = str(write_page(warehouse.root, told, {suffix: frame for suffix, _, frame in run.frames()}))
+    told["duckdb"] = str(explore.write(warehouse))
+    _remember(run.job, warehouse)
+    return told
+
+
 def _written(suffix: str, of: str, frame: pl.DataFrame, warehouse: Warehouse) -> TableRef:
     """Write a frame as a table of the workspace, named by its content."""
     known = contract(of)
@@ -251,7 +273,13 @@ def _entry(run: LakeRun, run_id: str, hashes: Mapping[str, str]) -> dict[str, An
     asked = {"lake": run.job.lake.model_dump(mode="json"), "retention": run.job.retention.model_dump(mode="json")}
     stages = run.containment.ledger.to_dicts()
     counts = [
-        {"stage": s["stage"], "in": s["edges_in"], "kept": s["edges_out"], "dropped": json.loads(s["pruned"]), "failed": 0}
+        {
+            "stage": s["stage"],
+            "in": s["edges_in"],
+            "kept": s["edges_out"],
+            "dropped": json.loads(s["pruned"]),
+            "failed": 0,
+        }
         for s in stages
     ]
     return {
@@ -321,6 +349,7 @@ def plan_summary(plan: Plan, config: Retention) -> dict[str, Any]:
         "bound": plan.bound,
         "greedy": plan.greedy,
         "gap": plan.gap,
+        "proved": plan.cost <= plan.bound * (1 + 1e-9),
         "delete": len(plan.deletions),
         "delete_bytes": sum(one.bytes for one in plan.deletions),
         "recipe_bytes": sum(one.recipe_bytes for one in plan.deletions),

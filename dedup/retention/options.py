@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Self
 
 import polars as pl
 
@@ -21,36 +22,36 @@ from schemas.recipe.retention import Retention, Use
 
 __all__ = ["Options", "Reason", "options"]
 
-_EDGE = ("child", "parent", "evidence", "accidental", "verified")
+_EDGE = ("child", "parent", "accidental", "verified")
 
 
 class Reason(StrEnum):
-    """Why a contained table stays."""
+    """Why a contained table stays; `meaning` says it in a sentence."""
 
-    KEPT_BY_NAME = "kept_by_name"
-    """The settings say so."""
-    NEEDED = "needed"
-    """Deleted tables are rebuilt from it."""
-    OBSTACLE = "obstacle"
-    """A file of it is a link, or has other names: deleting it frees nothing, or more than a table."""
-    TOO_SMALL = "too_small"
-    """It takes no more bytes than the shortest recipe."""
-    UNVERIFIED = "unverified"
-    """A sample alone says that it is contained."""
-    ACCIDENTAL = "accidental"
-    """Chance may explain the containment."""
-    TOO_SLOW = "too_slow"
-    """Rebuilding it takes longer than those who need it can wait."""
-    DEARER = "dearer"
-    """Rebuilding it when it is needed costs as much as keeping it."""
-    NO_SAVING = "no_saving"
-    """Its recipe takes as many bytes as the table."""
-    CHANGED = "changed"
-    """It was written to since the lake was scanned."""
-    PARENT = "parent"
-    """It is kept for others to be rebuilt from."""
-    CHEAPEST = "cheapest"
-    """Keeping it is part of the cheapest plan."""
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """Make a reason with its meaning."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+    KEPT_BY_NAME = "kept_by_name", "The settings say so."
+    NEEDED = "needed", "Deleted tables are rebuilt from it."
+    OBSTACLE = (
+        "obstacle",
+        "A file of it is a link or has several names: deleting it frees nothing, or more than a table.",
+    )
+    TOO_SMALL = "too_small", "It takes no more bytes than the shortest recipe."
+    UNVERIFIED = "unverified", "Only a sample says that it is contained."
+    ACCIDENTAL = "accidental", "Chance may explain the containment."
+    TOO_SLOW = "too_slow", "Rebuilding it takes longer than those who need it can wait."
+    DEARER = "dearer", "Rebuilding it when it is needed costs as much as keeping it."
+    NO_SAVING = "no_saving", "Its recipe takes as many bytes as the table."
+    CHANGED = "changed", "It was written to since the lake was scanned."
+    PARENT = "parent", "Others are rebuilt from it."
+    CHEAPEST = "cheapest", "Keeping it is part of the cheapest plan."
 
 
 @dataclass
@@ -72,7 +73,6 @@ class Options:
 @dataclass(frozen=True)
 class _Edge:
     parent: Table
-    evidence: float
     accidental: bool
     verified: bool
 
@@ -131,7 +131,7 @@ def _screened(table: Table, edges: Iterable[_Edge], config: Retention) -> tuple[
     keep = keep_cost(table.bytes, use, config)
     tests = (
         (Reason.UNVERIFIED, lambda edge: edge.verified),
-        (Reason.ACCIDENTAL, lambda edge: not edge.accidental and edge.evidence >= config.least_evidence),
+        (Reason.ACCIDENTAL, lambda edge: not edge.accidental),
         (Reason.TOO_SLOW, lambda edge: rebuild_seconds(edge.parent.bytes, table.bytes, config) <= use.latency_s),
         (Reason.DEARER, lambda edge: rebuild_cost(edge.parent.bytes, table.bytes, LEAST, use, config) < keep),
     )

@@ -1,9 +1,10 @@
-"""Commands that find what is redundant: dedup text."""
+"""Commands that find what is redundant, and act on it: dedup lake, plan, apply, undo, rebuild, text."""
 
 from __future__ import annotations
 
 import click
 
+from flows.cli import dedup_lake
 from flows.cli.dedup_text import text
 
 __all__ = ["COMMANDS"]
@@ -14,6 +15,7 @@ def dedup() -> None:
     """Find what is redundant, with proof."""
 
 
-dedup.add_command(text)
+for command in (*dedup_lake.COMMANDS, text):
+    dedup.add_command(command)
 
 COMMANDS = (dedup,)

@@ -63,7 +63,5 @@ class Retention(Section):
     """How tables are used whose name matches a pattern (``sales/*``); the first pattern that matches counts."""
     keep: tuple[str, ...] = ()
     """Patterns of names of tables that are never deleted."""
-    least_evidence: Annotated[float, Field(ge=0, le=1)] = 0.5
-    """Least evidence that a containment is no accident for a table to be deleted because of it."""
     undo_days: Amount = 7.0
     """Days for which a deleted table waits in the trash before it may be purged."""

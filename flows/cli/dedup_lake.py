@@ -1,0 +1,274 @@
+"""The commands `sluice dedup lake`, `plan`, `apply`, `undo` and `rebuild`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+from pydantic import ValidationError
+
+from flows.cli import options
+from flows.console import console, print_json, progress_for, table
+from schemas.errors import RecipeError, UsageError
+from schemas.recipe.lake import Lake, Sample
+from schemas.recipe.retention import Retention
+
+__all__ = ["COMMANDS"]
+
+_LISTED = 20
+_DEFAULTS = Lake(path=".")
+
+settings = click.option(
+    "--settings",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="YAML file of prices, latencies and uses (`sluice schema retention` lists the keys).",
+)
+which = click.option("--lake", "asked", metavar="NAME|PATH", help="A lake looked at before.  [default: the only one]")
+
+
+@click.command()
+@click.argument("path")
+@click.option("--policy", type=click.Choice(["strict", "lossless", "text"]), default=_DEFAULTS.policy,
+              show_default=True, help="What counts as the same value.")  # fmt: skip
+@click.option("--semantics", type=click.Choice(["set", "multiset"]), default=_DEFAULTS.semantics, show_default=True,
+              help="Whether repeated rows must be repeated in the parent too.")  # fmt: skip
+@click.option("--method", type=click.Choice(["exact", "paper"]), default=_DEFAULTS.method, show_default=True,
+              help="Prove every pair, or sample as R2D2 does.")  # fmt: skip
+@click.option("-s", "rows", default=Sample().rows, show_default=True, help="Rows that `paper` samples of a table.")
+@click.option("-t", "columns", type=int, help="Columns that `paper` compares.  [default: all]")
+@click.option("--near", default=_DEFAULTS.near, show_default=True, help="Least share of rows to call it nearly in.")
+@click.option("--evidence", default=_DEFAULTS.evidence, show_default=True, help="Below this it may be chance.")
+@click.option("--memory", default=_DEFAULTS.memory_mb, show_default=True, help="MiB that rows may take.")
+@click.option("--engine", type=click.Choice(["local", "spark"]), default=_DEFAULTS.engine, show_default=True)
+@click.option("--name", help="What the datasets are called after.  [default: last part of PATH]")
+@settings
+@options.warehouse
+@options.as_json
+def lake(path: str, root: Path, name: str | None, settings: Path | None, *, machine: bool, **asked: Any) -> None:
+    """Find out which tables of a lake are contained in which, and what may therefore go. Deletes nothing.
+
+    PATH is a folder, a glob or a URL of Parquet, CSV and JSON lines files.
+    """
+    from flows import lake_steps
+    from warehouse.house import Warehouse
+    from warehouse.stages import Services
+
+    sample = {"rows": asked.pop("rows"), "columns": asked.pop("columns")}
+    config = _valid(Lake, {"path": path, "sample": sample, "memory_mb": asked.pop("memory"), **asked})
+    job = lake_steps.Job(name or lake_steps.default_name(path), config, _retention(settings))
+    warehouse = Warehouse.open(root)
+    services = Services(warehouse.workspace, progress=progress_for(machine=machine))
+    told = lake_steps.finish(lake_steps.find(job, warehouse, services), warehouse)
+    if machine:
+        print_json(told)
+    else:
+        _show_lake(told, root)
+
+
+def _valid(of: type, given: Mapping[str, Any]) -> Any:
+    try:
+        return of(**given)
+    except ValidationError as error:
+        problems = [f"{'.'.join(map(str, one['loc'])) or of.__name__}: {one['msg']}" for one in error.errors()]
+        raise RecipeError(problems) from error
+
+
+def _retention(path: Path | None) -> Retention:
+    if path is None:
+        return Retention()
+    try:
+        told = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UsageError(f"{path} cannot be read as YAML: {error}.", hint="give a file of settings.") from error
+    if not isinstance(told, dict):
+        raise UsageError(f"{path} holds {type(told).__name__}; a mapping of settings is allowed.")
+    return _valid(Retention, told)
+
+
+def _show_lake(told: Mapping[str, Any], root: Path) -> None:
+    console.print(f"[bold]{told['lake']}[/]: {told['tables']:,} tables, {_size(told['bytes'])}", highlight=False)
+    if told["rejections"]:
+        listed = ", ".join(f"{count:,} {reason}" for reason, count in told["rejections"].items())
+        console.print(f"no tables: {listed}")
+    funnel = (
+        (one["stage"], one["edges_in"], one["edges_out"], _reasons(one["pruned"]), f"{one['seconds']:.2f}")
+        for one in told["stages"]
+    )
+    table("Pairs of tables", ("stage", "in", "out", "taken out", "seconds"), funnel, right=("in", "out", "seconds"))
+    console.print(
+        f"\n{told['edges']:,} pairs hold: {told['exact_duplicates']:,} between duplicates, "
+        f"{told['accidental']:,} perhaps by chance; {told['near']:,} nearly hold",
+    )
+    for warning in told["warnings"]:
+        console.print(f"[bold red]warning:[/] {warning}")
+    if "plan" in told:
+        _show_saving(told["plan"])
+    console.print(f"report  {told['report']}", soft_wrap=True)
+    console.print("\n[bold]Next[/]")
+    where = f" -w {root}"
+    if told.get("plan", {}).get("delete"):
+        console.print(f"  sluice dedup plan --lake {told['lake']}{where}", soft_wrap=True)
+    console.print(f"  sluice sql 'FROM {told['lake']}_containment'{where}", markup=False, soft_wrap=True)
+
+
+def _reasons(pruned: str) -> str:
+    return ", ".join(f"{count:,} {reason}" for reason, count in json.loads(pruned).items())
+
+
+def _show_saving(plan: Mapping[str, Any]) -> None:
+    saved = plan["cost_before"] - plan["cost"]
+    console.print(
+        f"{plan['delete']:,} tables may go: {_size(plan['delete_bytes'])}, rebuilt bit for bit from recipes of "
+        f"{_size(plan['recipe_bytes'])}; saves {saved:.3g} of {plan['cost_before']:.3g} {plan['currency']} a month",
+    )
+
+
+def _size(value: float) -> str:
+    """Return bytes in the unit that suits them."""
+    for unit in ("bytes", "kB", "MB"):
+        if abs(value) < 1000:  # noqa: PLR2004 - decimal units
+            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+        value /= 1000
+    return f"{value:,.1f} GB"
+
+
+@click.command()
+@which
+@settings
+@click.option("--limit", default=_LISTED, show_default=True, help="Tables to list.")
+@options.warehouse
+@options.as_json
+def plan(asked: str | None, settings: Path | None, limit: int, root: Path, *, machine: bool) -> None:
+    """Show which tables of a lake would go, what that saves, how each comes back, and why others stay.
+
+    Changes nothing in the lake.
+    """
+    from flows import lake_steps
+
+    run = _found(asked, settings, root, machine=machine)
+    told = lake_steps.summary(run)
+    if machine:
+        print_json(told)
+        return
+    shown = told["plan"]
+    rows = ((one["table"], one["bytes"], one["recipe_bytes"], one["recipe"]) for one in shown["deletions"][:limit])
+    table("Would go", ("table", "bytes", "recipe", "comes back as"), rows, right=("bytes", "recipe"))
+    if len(shown["deletions"]) > limit:
+        console.print(f"[dim]and {len(shown['deletions']) - limit:,} more; --limit shows them[/]")
+    table("Contained, and kept", ("reason", "tables", "meaning"), _kept(shown), right=("tables",))
+    _show_saving(shown)
+    _show_optimum(shown)
+    for warning in told["warnings"]:
+        console.print(f"[bold red]warning:[/] {warning}")
+    if shown["deletions"]:
+        console.print(f"\nsluice dedup apply --lake {told['lake']} -w {root}", soft_wrap=True)
+
+
+def _kept(shown: Mapping[str, Any]) -> list[tuple[str, int, str]]:
+    from dedup.retention.options import Reason
+
+    return [(reason, count, Reason(reason).meaning) for reason, count in shown["refused"].items()]
+
+
+def _show_optimum(shown: Mapping[str, Any]) -> None:
+    best = "no plan saves more" if shown["proved"] else "a better plan was not ruled out"
+    console.print(f"{best}; deleting the largest saving first would save {shown['cost_before'] - shown['greedy']:.3g}")
+
+
+def _found(asked: str | None, settings: Path | None, root: Path, *, machine: bool) -> Any:
+    """Look through a lake that is known, and plan."""
+    from flows import lake_steps
+    from warehouse.house import Warehouse
+    from warehouse.stages import Services
+
+    warehouse = Warehouse.open(root)
+    job = lake_steps.remembered(asked, warehouse)
+    if settings is not None:
+        job = lake_steps.Job(job.name, job.lake, _retention(settings))
+    if not job.folder.is_dir():
+        raise UsageError(f"{job.folder} is gone.", hint="`sluice dedup lake PATH` looks at a lake elsewhere.")
+    services = Services(warehouse.workspace, progress=progress_for(machine=machine))
+    return lake_steps.find(job, warehouse, services)
+
+
+@click.command()
+@which
+@settings
+@click.option("--purge", is_flag=True, help="Instead, free what is in the trash and whose time to be undone is over.")
+@options.warehouse
+@options.as_json
+def apply(asked: str | None, settings: Path | None, root: Path, *, purge: bool, machine: bool) -> None:
+    """Delete what `sluice dedup plan` shows: each table only after its recipe has made every byte of it.
+
+    Deleted tables wait in the lake's `.sluice` folder, from where `sluice dedup undo` brings them back.
+    """
+    from flows import lake_retention
+
+    progress = progress_for(machine=machine)
+    if purge:
+        done = lake_retention.purge(_root(asked, root), progress)
+    else:
+        done = lake_retention.apply(_found(asked, settings, root, machine=machine), root, progress)
+    _show_done(done, machine=machine)
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@which
+@click.option("--all", "everything", is_flag=True, help="All tables that are in the trash.")
+@options.warehouse
+@options.as_json
+def undo(names: tuple[str, ...], asked: str | None, root: Path, *, everything: bool, machine: bool) -> None:
+    """Bring deleted tables back from the trash."""
+    from flows import lake_retention
+
+    if bool(names) == everything:
+        raise UsageError("name the tables to bring back, or give --all.")
+    done = lake_retention.undo(_root(asked, root), names, progress_for(machine=machine))
+    _show_done(done, machine=machine)
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@which
+@options.warehouse
+@options.as_json
+def rebuild(names: tuple[str, ...], asked: str | None, root: Path, *, machine: bool) -> None:
+    """Make deleted tables from their parents, bit for bit, and put them at their places."""
+    from flows import lake_retention
+
+    done = lake_retention.rebuild(_root(asked, root), names, progress_for(machine=machine))
+    _show_done(done, machine=machine)
+
+
+def _root(asked: str | None, root: Path) -> Path:
+    """Return the folder of a lake: one that was looked at, or any that was given as a path."""
+    from flows import lake_steps
+    from warehouse.house import Warehouse
+
+    if asked is not None and Path(asked).is_dir():
+        return Path(asked).resolve()
+    return lake_steps.remembered(asked, Warehouse.open(root)).folder
+
+
+def _show_done(done: list[dict[str, Any]], *, machine: bool) -> None:
+    if machine:
+        print_json(done)
+        return
+    refused = [one for one in done if one["outcome"] == "refused"]
+    if refused:
+        rows = ((one["table"], one["detail"]) for one in refused[:_LISTED])
+        table(f"{len(refused):,} refused", ("table", "why"), rows)
+    for outcome in sorted({one["outcome"] for one in done} - {"refused"}):
+        size = sum(one["bytes"] for one in done if one["outcome"] == outcome)
+        count = sum(one["outcome"] == outcome for one in done)
+        console.print(f"{count:,} {'table' if count == 1 else 'tables'} {outcome}, {_size(size)}")
+    if not done:
+        console.print("nothing to do")
+
+
+COMMANDS = (lake, plan, apply, undo, rebuild)

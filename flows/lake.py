@@ -1,0 +1,66 @@
+"""The flow that looks through a lake: containment, the retention plan, published tables and a report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows import lake_steps
+from flows.console import progress_for
+from flows.lake_steps import Job, LakeRun
+from schemas.recipe.lake import Lake
+from schemas.recipe.retention import Retention
+from warehouse.house import Warehouse
+from warehouse.stages import Services
+
+__all__ = ["lake"]
+
+
+@task(name="containment", cache_policy=NO_CACHE)
+def _find(job: Job, root: Path) -> LakeRun:
+    warehouse = Warehouse.open(root)
+    return lake_steps.find(job, warehouse, Services(warehouse.workspace, progress=progress_for()))
+
+
+@task(name="publish", cache_policy=NO_CACHE)
+def _publish(run: LakeRun, root: Path) -> dict[str, Any]:
+    return lake_steps.finish(run, Warehouse.open(root))
+
+
+@flow(name="lake", flow_run_name="{path}", validate_parameters=False)
+def lake(
+    path: str,
+    warehouse: str = "sluice-warehouse",
+    *,
+    name: str | None = None,
+    settings: dict[str, Any] | None = None,
+    retention: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Look through a lake, publish what is contained in what, and what may therefore go. Deletes nothing.
+
+    Parameters
+    ----------
+    path
+        Folder, glob or URL of the lake.
+    warehouse
+        Folder of the warehouse.
+    name
+        What the datasets are called after; by default the last part of the path.
+    settings, retention
+        Settings of `schemas.recipe.lake.Lake` and of `schemas.recipe.retention.Retention`.
+
+    Returns
+    -------
+    dict
+        What was found: stages, edges, plan, datasets, report.
+    """
+    asked = Lake(path=path, **(settings or {}))
+    job = Job(name or lake_steps.default_name(path), asked, Retention(**(retention or {})))
+    told = _publish(_find(job, Path(warehouse)), Path(warehouse))
+    create_table_artifact(told["stages"], key="stages", description=f"Pairs of tables of {job.name} by stage")
+    create_link_artifact(Path(told["report"]).absolute().as_uri(), key="report", link_text="HTML report")
+    return told
