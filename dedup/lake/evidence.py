@@ -14,14 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from dedup.lake.entropies import SAMPLE_ROWS, entropy
 from dedup.lake.projections import Projector
 from dedup.lake.rows import sampled_cells
 
-__all__ = ["Evidence", "entropy", "evidence", "weigh"]
+__all__ = ["Evidence", "evidence", "weigh"]
 
 _HALF = 64.0
 """Bits at which a containment is as likely derived as not worth a look."""
-_SAMPLE = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,42 +45,26 @@ class Evidence:
 
 
 def evidence(projector: Projector, table: int) -> Evidence:
-    """Return what containment of a table in another is worth, from the 4,096 rows of the smallest fingerprints."""
+    """Return what containment of a table in another is worth, by the rows of the smallest fingerprints."""
     found = projector.tables[table]
     columns = tuple(sorted(column.name for column in found.columns))
     low = projector.rows(table, columns).low
     if not low.size:
         return weigh(len(columns), 0, 0.0)
-    last = low.head(_SAMPLE)[-1]
+    return weigh(len(columns), low.size, _entropy(projector, table, columns, low.head(SAMPLE_ROWS)[-1]))
+
+
+def _entropy(projector: Projector, table: int, columns: tuple[str, ...], last: np.uint64) -> float:
+    found, store = projector.tables[table], projector.store
     if projector.has_cells(table):
         cells = projector.cells(table)
-        return weigh(len(columns), low.size, entropy(cells[:, cells.sum(axis=0) <= last]))
-    sample = pl.concat(sampled_cells(projector.storage, found, columns, projector.store.policy, int(last)))
-    return weigh(len(columns), low.size, entropy(np.stack([column.to_numpy() for column in sample.get_columns()])))
-
-
-def entropy(cells: np.ndarray) -> float:
-    """Return the sum of the columns' entropies in bits.
-
-    Parameters
-    ----------
-    cells
-        Hashes of the cells of some rows, shape (columns, rows).
-
-    Examples
-    --------
-    >>> entropy(np.array([[1, 1, 2, 2], [5, 5, 5, 5]], np.uint64))
-    1.0
-    """
-    rows = cells.shape[1]
-    if not rows:
-        return 0.0
-    ordered = np.sort(cells, axis=1)
-    new = np.ones(cells.shape, bool)
-    new[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-    starts = np.flatnonzero(new.ravel())
-    share = np.diff(np.append(starts, cells.size)) / rows
-    return float(-(share * np.log2(share)).sum()) + 0.0
+        return entropy(cells[:, cells.sum(axis=0) <= last])
+    kept = store.entropy(found.content_key)
+    if kept is None:
+        sample = pl.concat(sampled_cells(projector.storage, found, columns, store.policy, int(last)))
+        kept = entropy(sample.to_numpy().T)
+        store.keep_entropy(found.content_key, kept)
+    return kept
 
 
 def weigh(columns: int, distinct: int, bits: float) -> Evidence:

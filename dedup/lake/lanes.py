@@ -16,6 +16,7 @@ import numpy as np
 __all__ = ["Lane", "aligned", "contained", "distinct", "missing", "multiset_contained"]
 
 _CHUNK = 1 << 18
+_SPARSE, _FEW = 8, 4096
 Values = tuple[np.ndarray, np.ndarray | None]
 
 
@@ -118,7 +119,7 @@ def _cut(part: Values, limit: np.uint64) -> tuple[Values, Values]:
 
 def contained(child: Lane, parent: Lane) -> bool:
     """Tell whether every hash of the child is one of the parent's; ends at the first that is not."""
-    return child.size <= parent.size and all(_found(c[0], p[0])[1].all() for c, p in aligned(child, parent))
+    return child.size <= parent.size and all(_all_found(c[0], p[0]) for c, p in aligned(child, parent))
 
 
 def multiset_contained(child: Lane, parent: Lane) -> bool:
@@ -138,6 +139,15 @@ def missing(child: Lane, parent: Lane) -> Iterator[np.ndarray]:
     """Yield the hashes of the child that are none of the parent's, in ascending order."""
     for (values, _), (others, _) in aligned(child, parent):
         yield values[~_found(values, others)[1]]
+
+
+def _all_found(values: np.ndarray, others: np.ndarray) -> bool:
+    """Tell whether all values are among the others, both being distinct and sorted: merging is faster than looking up."""
+    if len(values) * _SPARSE < len(others) or len(others) < _FEW:
+        return bool(_found(values, others)[1].all())
+    both = np.concatenate([values, others])
+    both.sort(kind="stable")
+    return np.count_nonzero(both[1:] == both[:-1]) == len(values)
 
 
 def _found(values: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
+import polars as pl
 
+from dedup.lake.entropies import SAMPLE_ROWS, entropy
 from dedup.lake.lanes import Lane, distinct
-from dedup.lake.rows import row_lanes, salted
+from dedup.lake.rows import Sample, row_lanes, salted
 from dedup.lake.sorting import Sorter
 from dedup.lake.storage import Storage
 from dedup.lake.store import Store
@@ -22,7 +24,6 @@ from dedup.lake.values import LANES
 
 __all__ = ["Projector", "Rows"]
 
-_SORTERS = 2
 Columns = tuple[str, ...]
 
 
@@ -138,15 +139,17 @@ class Projector:
     def sort_large(self, table: int, projections: Sequence[Columns]) -> int:
         """Read a table once and keep its sorted rows under projections not kept yet; return the bytes of its files."""
         found, key = self.tables[table], self.tables[table].content_key
-        left = [columns for columns in projections if self.store.sorted_rows(key, columns) is None]
+        widest = sorted(projections, key=len, reverse=True)
+        left = [columns for columns in widest if self.store.sorted_rows(key, columns) is None]
         if not left:
             return 0
         self.store.folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.store.folder, prefix=".sort-") as name:
             folder = Path(name)
-            memory = self.memory // (_SORTERS * len(left) * len(LANES))
+            memory = self.memory // (len(left) * len(LANES))
             sorters = [Sorter(folder, str(number), memory) for number in range(len(left) * len(LANES))]
-            for batch in row_lanes(self.storage, found, left, self.store.policy):
+            sample = Sample(min(2**64 - 1, 2**64 * 2 * SAMPLE_ROWS // max(found.rows, 1)))
+            for batch in row_lanes(self.storage, found, left, self.store.policy, sample):
                 for sorter, lane in zip(sorters, batch, strict=True):
                     sorter.add(lane)
             for place, columns in enumerate(left):
@@ -155,7 +158,15 @@ class Projector:
                     for sorter in sorters[place * len(LANES) : (place + 1) * len(LANES)]:
                         lanes.append(_write(sorter, target, folder))
                 self.store.keep_sorted_rows(key, columns, path, lanes)
+            self._keep_entropy(table, left[0], sample)
         return found.bytes
+
+    def _keep_entropy(self, table: int, columns: Columns, sample: Sample) -> None:
+        """Keep the entropy of a table's columns if a sample taken on the way holds enough of its rows."""
+        head = self.rows(table, columns).low.head(SAMPLE_ROWS)
+        if len(columns) == len(self.tables[table].columns) and len(head) and head[-1] <= sample.last:
+            cells = pl.concat(sample.cells).to_numpy().T
+            self.store.keep_entropy(self.tables[table].content_key, entropy(cells[:, cells.sum(axis=0) <= head[-1]]))
 
     def _from_rows(self, table: int, columns: Columns) -> Rows:
         key = self.tables[table].content_key

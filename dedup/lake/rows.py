@@ -7,6 +7,7 @@ of 64 bits that share nothing: so any projection follows from cells that were ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -19,7 +20,7 @@ from dedup.text.hashing import mix
 from schemas.errors import InputError
 from schemas.ids import digest
 
-__all__ = ["FINGERPRINT", "fingerprints", "frame_lane", "read", "row_lanes", "rows_digest", "salted", "sampled_cells"]
+__all__ = ["FINGERPRINT", "Sample", "fingerprints", "frame_lane", "read", "row_lanes", "rows_digest", "salted", "sampled_cells"]
 
 FINGERPRINT = np.dtype([("low", np.uint64), ("high", np.uint64)])
 """The 128 bits of a row."""
@@ -88,9 +89,14 @@ def rows_digest(storage: Storage, table: Table, columns: Iterable[str] | None = 
 
 
 def row_lanes(
-    storage: Storage, table: Table, projections: Sequence[Sequence[str]], policy: str
+    storage: Storage, table: Table, projections: Sequence[Sequence[str]], policy: str, sample: Sample | None = None
 ) -> Iterator[tuple[np.ndarray, ...]]:
     """Yield both lanes of each projection's row fingerprints, batch by batch, reading the files once.
+
+    Parameters
+    ----------
+    sample
+        Is given the cells of the rows whose fingerprint under the first projection is small.
 
     Yields
     ------
@@ -101,15 +107,36 @@ def row_lanes(
         constants = dict(keys)
         used = sorted({name for projection in projections for name in projection if name in leaves})
         plain = piece.select([leaves[name][0].alias(name) for name in used]) if used else _index(piece)
-        asked = [
+        lanes = [
             pl.sum_horizontal([_term(name, leaves, constants, policy, lane) for name in projection]).alias(
-                f"{place}.{lane}"
+                f"\x00{place}.{lane}"
             )
             for place, projection in enumerate(projections)
             for lane in range(len(LANES))
         ]
-        for batch in batches(plain.select(asked) if used else plain.with_columns(asked).drop(_ROW)):
-            yield tuple(column.to_numpy() for column in batch.get_columns())
+        kept = [pl.col(name) for name in used] if sample else []
+        names = [lane.meta.output_name() for lane in lanes]
+        asked = plain.select(kept + lanes) if used else plain.with_columns(lanes).drop(_ROW)
+        for batch in batches(asked):
+            if sample:
+                rows = batch.filter(pl.col(names[0]) <= sample.last)
+                terms = [_term(name, leaves, constants, policy, 0).alias(name) for name in projections[0]]
+                sample.cells.append(rows.select(terms) if used else rows.select(names[0]))
+            yield tuple(batch[name].to_numpy() for name in names)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The salted cells, first lane, of rows with small fingerprints.
+
+    Parameters
+    ----------
+    last
+        Greatest first lane of the rows to take.
+    """
+
+    last: int
+    cells: list[pl.DataFrame] = field(default_factory=list)
 
 
 def sampled_cells(

@@ -12,8 +12,8 @@ from dedup.lake.lanes import Values, distinct
 
 __all__ = ["Sorter", "sort_distinct"]
 
-_SPREAD = 4
-"""A range of hashes is read at this fraction of the memory, for hashes are spread evenly but not exactly so."""
+_COPIES = 3
+"""Sorting holds what came in, what goes out, and something in between."""
 
 
 def sort_distinct(values: np.ndarray) -> Values:
@@ -37,7 +37,7 @@ class Sorter:
     def __init__(self, folder: Path, name: str, memory: int) -> None:
         self._folder = folder
         self._name = name
-        self._most = max(memory // (8 * _SPREAD), 1 << 12)
+        self._most = max(memory // (8 * _COPIES), 1 << 12)
         self._held: list[np.ndarray] = []
         self._rows = 0
         self._runs: list[tuple[Path, int]] = []

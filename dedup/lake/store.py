@@ -93,6 +93,16 @@ class Store:
         path.replace(self.folder / pack)
         self._index.put([(key, json.dumps([pack, lanes]))])
 
+    def entropy(self, content_key: str) -> float | None:
+        """Return the entropy of a table's columns in bits, if it was kept."""
+        key = self._key("entropy", content_key)
+        told = self._index.get([key]).get(key)
+        return None if told is None else float(told)
+
+    def keep_entropy(self, content_key: str, bits: float) -> None:
+        """Keep the entropy of a table's columns."""
+        self._index.put([(self._key("entropy", content_key), repr(bits))])
+
     def keep_cells(self, members: Iterable[str], arrays: Iterable[np.ndarray]) -> str:
         """Write cell fingerprints of the contents called ``members`` one after another; return the pack's name."""
         pack = f"{self._key('cells', list(members)).split(':')[1]}.cells"

@@ -24,11 +24,12 @@ LANES = (1, 2)
 """Seeds of the two 64-bit hashes that make up a fingerprint."""
 
 _LARGEST = float(2**63)
-_NOT_WHOLE = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
-_NOT_FLOAT = (0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
+_NO_FLOAT = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F)
+_NO_NUMBER = (0xD6E8FEB86659FD93, 0xA0761D6478BD642F)
 _PROBE = pl.DataFrame(
     {"whole": [0, 1, -(2**40), None], "real": [0.5, -0.0, float("nan"), None], "text": ["", "a", "é" * 40, None]}
 )
+_NARROW = frozenset({pl.Int8(), pl.Int16(), pl.Int32(), pl.UInt8(), pl.UInt16(), pl.UInt32()})
 Numbers = tuple[pl.Expr | None, pl.Expr | None, pl.Expr | None]
 
 
@@ -102,7 +103,7 @@ def cell(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:
         return _SPELLED.get(family(of), _plain)(column, of).hash(seed)
     if isinstance(of, (pl.Datetime, pl.Duration)):
         seconds, rest = _split(column, of)
-        both = seconds.hash(seed) + rest.hash(seed) * pl.lit(_NOT_WHOLE[lane], pl.UInt64)
+        both = seconds.hash(seed) + rest.hash(seed) * pl.lit(_NO_FLOAT[lane], pl.UInt64)
         return pl.when(column.is_null()).then(seconds.hash(seed)).otherwise(both)
     if isinstance(of, (pl.Date, pl.Time)):
         return column.to_physical().cast(pl.Int64).hash(seed)
@@ -110,14 +111,23 @@ def cell(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:
 
 
 def _number(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:
+    """Hash a number as the float that it equals, if there is one."""
+    seed = LANES[lane]
+    if policy != "text" and of.is_float():
+        return column.cast(pl.Float64).hash(seed)
+    if policy != "text" and of in _NARROW:
+        return column.cast(pl.Float64).hash(seed)
     whole, real, other = _numbers(column, of)
     if policy == "text":
         spelled = [part.cast(pl.String) for part in (whole, real, other) if part is not None]
-        return pl.coalesce(spelled).hash(LANES[lane])
-    hashed = whole.hash(LANES[lane])
-    for part, mark in ((real, _NOT_WHOLE[lane]), (other, _NOT_FLOAT[lane])):
-        if part is not None:
-            hashed = pl.when(part.is_null()).then(hashed).otherwise(part.hash(LANES[lane]) + pl.lit(mark, pl.UInt64))
+        return pl.coalesce(spelled).hash(seed)
+    near = whole.cast(pl.Float64)
+    between = near.cast(pl.Int64, strict=False).ne_missing(whole)
+    hashed = pl.when(between).then(whole.hash(seed) + pl.lit(_NO_FLOAT[lane], pl.UInt64)).otherwise(near.hash(seed))
+    if real is not None:
+        hashed = pl.when(real.is_null()).then(hashed).otherwise(real.hash(seed))
+    if other is not None:
+        hashed = pl.when(other.is_null()).then(hashed).otherwise(other.hash(seed) + pl.lit(_NO_NUMBER[lane], pl.UInt64))
     return hashed
 
 
