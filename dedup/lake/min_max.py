@@ -16,7 +16,7 @@ import numpy as np
 
 from dedup.lake.bounds import Bounds, merged
 from dedup.lake.schema_graph import Group
-from dedup.lake.tables import Table
+from dedup.lake.tables import Column, Table
 
 __all__ = ["Pairs", "Statistics", "prune"]
 
@@ -123,7 +123,7 @@ class Statistics:
         return self._told[key]
 
     def _find(self, table: Table, name: str) -> Told:
-        family = next(column.family for column in table.columns if column.name == name)
+        family = next(_order(column) for column in table.columns if column.name == name)
         parts: list[Bounds] = []
         for found in table.prints:
             place = next((place for place, column in enumerate(found.columns) if column.name == name), None)
@@ -132,3 +132,8 @@ class Statistics:
             parts.append(Bounds.read(found.bounds[place]))
         known = parts[0] if len(parts) == 1 else merged(parts)
         return Told(family, known, only_nulls=known.nulls == table.rows and table.rows > 0)
+
+
+def _order(column: Column) -> str:
+    """Return which values a column's can be put in order with: a decimal may be spelled like a float beside it."""
+    return "decimal" if "Decimal" in column.type else column.family

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
+import json
+import tarfile
 from pathlib import Path
 
+import duckdb
 import numpy as np
+import polars as pl
 import pytest
 
 from dedup.lake.contain import Containment, contain
 from dedup.lake.survey import survey
-from schemas.lake import POLICIES, SEMANTICS
+from schemas.contracts import contracts
+from schemas.lake import POLICIES, SEMANTICS, STAGES
 from schemas.recipe.lake import Lake
+from tests.dedup.lake import brute
 from warehouse.stages import Services, Workspace
-
-_HERE = Path(__file__).parent
-
-
-def _load(name: str):
-    spec = importlib.util.spec_from_file_location(f"lake_{name}", _HERE / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-brute = _load("brute")
 
 
 def _found(folder: Path, services: Services, **settings) -> Containment:
@@ -54,3 +45,243 @@ def test_edges_are_those_of_brute_force(seed: int, tmp_path: Path) -> None:
     )
 
     assert brute.edges(lake, policy, semantics) == _edges(found)
+
+
+def _services(tmp_path: Path) -> Services:
+    return Services(Workspace(tmp_path / "house"))
+
+
+def _lake(folder: Path, **tables: pl.DataFrame) -> Path:
+    folder.mkdir()
+    for name, frame in tables.items():
+        frame.write_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+def _wide(rows: int, seed: int = 0) -> pl.DataFrame:
+    draw = np.random.default_rng(seed)
+    return pl.DataFrame({"key": draw.permutation(rows), "x": draw.random(rows), "y": draw.integers(0, 1000, rows)})
+
+
+@pytest.mark.parametrize("child", ["polars", "duckdb"])
+@pytest.mark.parametrize("keep", [0, 64])
+def test_statistics_cut_short_keep_the_edge(child: str, keep: int, tmp_path: Path) -> None:
+    """The same long texts written by polars and DuckDB, which cut them at 64 and 256 bytes, contain each other."""
+    frame = pl.DataFrame({"prompt": ["A" * 40 + str(row) + "b" * 400 for row in range(100)]})
+    folder = _lake(tmp_path / "lake", polars=frame)
+    with duckdb.connect() as connection:
+        connection.register("frame", frame.to_arrow())
+        connection.execute(f"COPY frame TO '{folder / 'duckdb.parquet'}' (FORMAT parquet)")
+
+    found = _found(folder, _services(tmp_path), keep_cells_mb=keep)
+
+    parent = {"polars": "duckdb", "duckdb": "polars"}[child]
+    assert (f"{child}.parquet", f"{parent}.parquet") in _edges(found)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [float("nan"), -0.0, 1.5],
+        [0.0, -0.0, 0.0],
+        [None, None],
+        [float("nan"), float("nan")],
+        [float("-inf"), float("inf"), 0.0],
+    ],
+)
+@pytest.mark.parametrize("keep", [0, 64])
+def test_statistics_that_say_little_keep_the_edge(values: list[float | None], keep: int, tmp_path: Path) -> None:
+    """NaN, zeros of either sign and nulls alone, written by polars and by DuckDB, equal themselves."""
+    frame = pl.DataFrame({"v": pl.Series(values, dtype=pl.Float64)})
+    folder = _lake(tmp_path / "lake", a=frame, b=frame.with_columns(pl.col("v") + 0.0))
+    with duckdb.connect() as connection:
+        connection.register("frame", frame.to_arrow())
+        connection.execute(f"COPY frame TO '{folder / 'c.parquet'}' (FORMAT parquet)")
+
+    found = _found(folder, _services(tmp_path), keep_cells_mb=keep)
+
+    names = [f"{name}.parquet" for name in "abc"]
+    assert {(a, b) for a in names for b in names if a != b} == _edges(found)
+
+
+def test_frames_follow_their_contracts(tmp_path: Path) -> None:
+    """Every table of a result has the columns and types of its contract, and its key is unique."""
+    whole = _wide(200)
+    folder = _lake(tmp_path / "lake", whole=whole, part=whole.head(50), near=whole.with_columns(pl.col("key") + 1))
+    (folder / "notes.md").write_text("x")
+
+    found = _found(folder, _services(tmp_path), near=0.5)
+
+    frames = {
+        "lake_table": found.tables,
+        "lake_rejection": found.rejections,
+        "containment": found.edges,
+        "near_containment": found.near,
+        "column_suggestion": found.suggestions,
+        "stage_ledger": found.ledger,
+    }
+    for name, frame in frames.items():
+        of = contracts()[name]
+        assert pl.Schema(of.arrow) == frame.schema
+        assert frame.height == frame.select(of.key).unique().height
+        assert [] == [column.name for column in of.columns if not column.nullable and frame[column.name].null_count()]
+
+
+def test_edges_say_what_they_need(tmp_path: Path) -> None:
+    """An edge names the strictest policy that it holds under: by type, by value, or by spelling."""
+    whole = _wide(100).select("key", "y")
+    folder = _lake(
+        tmp_path / "lake",
+        whole=whole,
+        same=whole.head(20),
+        narrow=whole.head(20).cast(pl.Int32),
+        spelled=whole.head(20).cast(pl.String),
+    )
+
+    for policy, expected in (
+        ("strict", {"same": "strict"}),
+        ("lossless", {"same": "strict", "narrow": "lossless"}),
+        ("text", {"same": "strict", "narrow": "lossless", "spelled": "text"}),
+    ):
+        edges = _found(folder, _services(tmp_path), policy=policy).edges.filter(parent="whole.parquet")
+        assert expected == {child.removesuffix(".parquet"): need for child, need in edges.select("child", "needs").rows()}
+
+
+@pytest.mark.parametrize(("values", "needs"), [(["0.50", "1.00"], "lossless"), (["0.10", "1.00"], "text")])
+def test_decimals_and_floats_that_are_spelled_alike(values: list[str], needs: str, tmp_path: Path) -> None:
+    """0.5 is both a decimal and a float, 0.1 only spelled like one."""
+    decimal = pl.Series("v", values).cast(pl.Decimal(10, 2)).to_frame()
+    folder = _lake(tmp_path / "lake", decimal=decimal, real=decimal.cast(pl.Float64))
+
+    edges = _found(folder, _services(tmp_path), policy="text").edges
+
+    assert {needs} == set(edges["needs"])
+    assert 2 == edges.height
+
+
+def test_multiplicities_are_told_apart(tmp_path: Path) -> None:
+    """A child that repeats a row is contained as a set, and as a multiset only where the parent repeats it too."""
+    whole = _wide(50)
+    folder = _lake(tmp_path / "lake", once=whole, twice=pl.concat([whole, whole.head(1)]))
+
+    as_sets = _found(folder, _services(tmp_path)).edges
+    as_multisets = _found(folder, _services(tmp_path), semantics="multiset").edges
+
+    assert [("once.parquet", True, False), ("twice.parquet", False, False)] == as_sets.select(
+        "child", "also_multiset", "exact_duplicate"
+    ).rows()
+    assert ["once.parquet"] == as_multisets["child"].to_list()
+
+
+def test_classes_and_the_reduction(tmp_path: Path) -> None:
+    """Equal tables are one class, and edges that others imply are not in the reduction."""
+    whole = _wide(90)
+    folder = _lake(tmp_path / "lake", a=whole, b=whole[::-1], c=whole.head(60), d=whole.head(30).select("key", "x"))
+
+    edges = _found(folder, _services(tmp_path)).edges
+
+    told = {
+        (child[0], parent[0]): values
+        for child, parent, *values in edges.select("child", "parent", "relation", "reduced", "exact_duplicate").rows()
+    }
+    assert ["equal", False, True] == told["a", "b"]
+    assert ["contained", True, False] == told["c", "a"]
+    assert ["contained", True, False] == told["c", "b"]
+    assert ["contained", False, False] == told["d", "a"]
+    assert ["contained", True, False] == told["d", "c"]
+    assert {"a.parquet"} == set(edges.filter(pl.col("parent").is_in(["a.parquet", "b.parquet"]))["parent_class"])
+
+
+def test_containment_by_chance_is_called_accidental(tmp_path: Path) -> None:
+    """A single boolean column, a single row and an empty table are in others by chance; a real excerpt is not."""
+    whole = _wide(300).with_columns(flag=pl.col("y") > 500)
+    folder = _lake(
+        tmp_path / "lake",
+        whole=whole,
+        flags=whole.select("flag"),
+        row=whole.head(1),
+        empty=whole.clear(),
+        excerpt=whole.head(100),
+    )
+
+    edges = _found(folder, _services(tmp_path)).edges.filter(parent="whole.parquet")
+
+    assert {"flags": True, "row": True, "empty": True, "excerpt": False} == {
+        child.removesuffix(".parquet"): accidental for child, accidental in edges.select("child", "accidental").rows()
+    }
+
+
+def test_near_containment_is_measured_and_shown(tmp_path: Path) -> None:
+    """A child of which two rows in a hundred are not in its parent is near, with those rows to look at."""
+    whole = _wide(100)
+    child = whole.with_columns(x=pl.when(pl.col("key") < 2).then(-1.0).otherwise("x"))
+    folder = _lake(tmp_path / "lake", whole=whole, child=child, far=_wide(100, seed=9))
+
+    near = _found(folder, _services(tmp_path)).near.filter(child="child.parquet")
+
+    assert [("whole.parquet", 0.98, 2)] == near.select("parent", "fraction", "missing_rows").rows()
+    assert {(0, -1.0), (1, -1.0)} == {(row["key"], row["x"]) for row in json.loads(near["sample"][0])}
+
+
+def test_renamed_columns_are_suggested(tmp_path: Path) -> None:
+    """A column whose values are those of another name is suggested, and no edge is made of it."""
+    whole = _wide(100)
+    folder = _lake(tmp_path / "lake", whole=whole, renamed=whole.rename({"x": "z"}))
+
+    found = _found(folder, _services(tmp_path))
+
+    assert set() == _edges(found)
+    assert {("renamed.parquet", "z", "x"), ("whole.parquet", "x", "z")} == set(
+        found.suggestions.select("child", "child_column", "parent_column").rows()
+    )
+
+
+def test_ledgers_add_up(tmp_path: Path) -> None:
+    """Each stage is given what the one before let pass, and accounts for the rest by reason."""
+    lake = brute.write(brute.random_lake(4), tmp_path / "lake", np.random.default_rng(4))
+
+    ledger = _found(tmp_path / "lake", _services(tmp_path)).ledger
+
+    assert list(STAGES) == ledger["stage"].to_list()
+    assert len(lake) * (len(lake) - 1) == ledger["edges_in"][0]
+    assert ledger["edges_out"].to_list()[:-1] == ledger["edges_in"].to_list()[1:]
+    for before, after, pruned in ledger.select("edges_in", "edges_out", "pruned").rows():
+        assert before - after == sum(json.loads(pruned).values())
+
+
+def test_the_published_method_keeps_every_edge(tmp_path: Path) -> None:
+    """The paper's stages lose no edge, state how sure their sample is, and call nothing verified."""
+    lake = brute.write(brute.random_lake(10), tmp_path / "lake", np.random.default_rng(10))
+    truth = brute.edges(lake, "lossless", "set")
+
+    for sample in ({"rows": 1}, {"rows": 5, "columns": 1}, {"rows": 1000}):
+        found = _found(tmp_path / "lake", _services(tmp_path), method="paper", sample=sample)
+        assert truth <= _edges(found)
+        assert not found.edges["verified"].any()
+    assert truth == _edges(found)
+    assert 0.9**1000 == json.loads(found.ledger["detail"][2])["survival_by_share_missing"]["0.1"]
+
+
+def test_results_do_not_depend_on_how_files_are_read(tmp_path: Path) -> None:
+    """Cells kept or read again, much memory or little: the same edges, evidence and near-containment."""
+    whole = _wide(5000)
+    folder = _lake(tmp_path / "lake", whole=whole, part=whole.head(2000)[::-1], near=whole.head(999).with_columns(y=7))
+
+    kept = _found(folder, Services(Workspace(tmp_path / "one")))
+    read = _found(folder, Services(Workspace(tmp_path / "two")), keep_cells_mb=0, memory_mb=64)
+
+    assert kept.edges.equals(read.edges)
+    assert kept.tables.drop("columns").equals(read.tables.drop("columns"))
+
+
+@pytest.mark.parametrize("name", ["pcm_covid19", "fivethirtyeight"])
+@pytest.mark.slow
+def test_real_lakes(name: str, real_data: Path, tmp_path: Path) -> None:
+    """Real lakes have the edges that pairwise comparison of all their tables finds."""
+    with tarfile.open(real_data / "lake" / f"{name}.tar.gz") as archive:
+        archive.extractall(tmp_path / "lake", filter="data")
+
+    found = _found(tmp_path / "lake", _services(tmp_path), policy="text", near=None, suggest_columns=False)
+
+    assert {"pcm_covid19": 1788, "fivethirtyeight": 4}[name] == found.edges.height
+    assert {"pcm_covid19": 5351, "fivethirtyeight": 489}[name] == found.tables.height + found.rejections.height
