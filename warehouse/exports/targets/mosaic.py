@@ -29,10 +29,11 @@ ROWS = Target(
     usage="""```python
 from streaming import StreamingDataLoader, StreamingDataset
 
-rows = StreamingDataset(local="{data}", shuffle=False, batch_size=32, validate_hash="sha256")
+rows = StreamingDataset(local="{data}", shuffle=False, batch_size=32)
 loader = StreamingDataLoader(rows, batch_size=32, collate_fn=lambda rows: {"row_id": [row["row_id"] for row in rows]})
 ```
 
+With `remote="{data}"`, another folder as `local` and `validate_hash="sha256"`, shards are checked on their way.
 `StreamingDataLoader` counts the rows of a batch as the length of its first value, and resumes by that count: let
 `collate_fn` return a dict whose first value has one entry per row, never a list of strings.
 """,

@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import polars as pl
@@ -21,6 +22,7 @@ _TEMPLATE = (
     "{% if add_generation_prompt %}<|assistant|>{% endif %}"
 )
 _WORDS = ("What is", "plus one?", "print(int(input()) + 1)", "```python", "Ünïcödé ∑ 数学", "0123456789")
+_STEPS = canonical_json({"steps": ["Add one.", "That is it.", "Double it."], "step_labels": [True, 1, False]})
 ROWS = 50
 
 
@@ -39,6 +41,7 @@ def _program(number: int) -> dict[str, Any]:
         ability="code",
         language="python",
         source="apps",
+        meta=_STEPS,
     )
 
 
@@ -46,7 +49,7 @@ def _program(number: int) -> dict[str, Any]:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fifty rows, every third of them code, in no particular order."""
     path = tmp_path_factory.mktemp("published") / "rows.parquet"
-    rows = [_program(n) if n % 3 == 0 else prompt_row(n, source="gsm8k") for n in range(ROWS)]
+    rows = [_program(n) if n % 3 == 0 else prompt_row(n, source="gsm8k", meta=_STEPS) for n in range(ROWS)]
     prompt_rows(rows).sample(fraction=1, shuffle=True, seed=2).write_parquet(path)
     return path
 
@@ -100,6 +103,19 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "from source"
+
+
+@pytest.fixture(scope="session")
+def reward_module() -> Callable[[Path], ModuleType]:
+    """Import the reward module of an export by its path, as trainers do."""
+
+    def load(folder: Path) -> ModuleType:
+        spec = importlib.util.spec_from_file_location("sluice_reward", folder / "reward/sluice_reward.py")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
 
 
 @pytest.fixture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -175,6 +177,42 @@ def test_axolotl_sft(exported: Callable, read_back: Callable, expected: list, to
         tokens = strategy.tokenize_prompt(read)
         trained = [token for token, label in zip(tokens["input_ids"], tokens["labels"], strict=True) if label != -100]
         assert _answers(row)[0] in tokenizer.decode(trained)
+
+
+def test_axolotl_steps(exported: Callable, read_back: Callable, expected: list, tokenizer: Any, tmp_path: Path):
+    """Axolotl's stepwise strategy labels the end of every step, and would cut what is not paired."""
+    axolotl = pytest.importorskip("axolotl.prompt_strategies.stepwise_supervised")
+    report = exported("axolotl-stepwise", one_turn=True)
+    rows = datasets.load_dataset("json", data_files=_data(report), split="train", cache_dir=str(tmp_path))
+    read_back(report, "axolotl", len(rows))
+    strategy = axolotl.StepwiseSupervisedPromptTokenizingStrategy(tokenizer, step_separator="\n")
+    asked = [row["row_id"] for row in expected if len(row["prompt"]) == 1]
+    assert asked == rows["row_id"][:]
+    for row in rows:
+        assert [1, 1, 0] == [label for label in strategy.tokenize_prompt(row)["labels"] if label != -100]
+    unpaired = strategy.tokenize_prompt({"prompt": "p", "completions": ["a", "b"], "labels": [True]})
+    assert 1 == sum(label != -100 for label in unpaired["labels"])
+
+
+def test_axolotl_rl(
+    exported: Callable,
+    read_back: Callable,
+    expected: list,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+):
+    """Axolotl loads rows and reward by their dotted names; rows stay as they are, the reward judges them."""
+    strategies = pytest.importorskip("axolotl.prompt_strategies.dpo")
+    report = exported("axolotl-rl")
+    monkeypatch.syspath_prepend(str(report.folder / "reward"))
+    monkeypatch.delitem(sys.modules, "sluice_reward", raising=False)
+    transform = strategies.load("sluice_reward.axolotl_rows", {}, dataset_idx=0)
+    rows = datasets.load_dataset("json", data_files=_data(report), split="train", cache_dir=str(tmp_path))
+    rows = rows.map(transform)
+    read_back(report, "axolotl", len(rows))
+    assert [(row["prompt"], row["problem_id"]) for row in expected] == [(r["prompt"], r["problem_id"]) for r in rows]
+    judge = importlib.import_module("sluice_reward").reward
+    assert [1.0, 0.0] == judge(list(_answers(expected[0])), [expected[0]["problem_id"]] * 2)
 
 
 def test_webdataset(exported: Callable, read_back: Callable, expected: list):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -20,18 +18,17 @@ def _load(report: Any, cache: Path) -> Any:
     return datasets.load_dataset("parquet", data_files=path, split="train", cache_dir=str(cache))
 
 
-def _reward_module(folder: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("sluice_reward", folder / "reward/sluice_reward.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 _QUIET = {"use_cpu": True, "report_to": [], "save_strategy": "no", "max_steps": 1, "logging_steps": 1}
 
 
 def test_grpo_takes_a_step_with_the_exported_reward(  # noqa: PLR0913, PLR0917 - fixtures
-    exported: Callable, read_back: Callable, expected: list, tokenizer: Any, model: Any, tmp_path: Path
+    exported: Callable,
+    read_back: Callable,
+    expected: list,
+    tokenizer: Any,
+    model: Any,
+    tmp_path: Path,
+    reward_module: Callable,
 ):
     """The trainer asks the exported reward about the first rows in published order, ids and all."""
     report = exported("trl-prompt-only", extra=["band", "pass_rate"])
@@ -39,7 +36,7 @@ def test_grpo_takes_a_step_with_the_exported_reward(  # noqa: PLR0913, PLR0917 -
     read_back(report, "trl", len(rows))
     assert [row["row_id"] for row in expected] == rows["row_id"][:]
     assert [row["prompt"] for row in expected] == rows["prompt"][:]
-    module, seen = _reward_module(report.folder), []
+    module, seen = reward_module(report.folder), []
 
     def reward(completions: list, problem_id: list, row_id: list, **others: Any) -> list:
         given = module.reward(completions, problem_id)
@@ -70,10 +67,10 @@ def test_grpo_takes_a_step_with_the_exported_reward(  # noqa: PLR0913, PLR0917 -
     assert set(given) <= {0.0, 1.0}
 
 
-def test_the_reward_tells_right_from_wrong(exported: Callable, expected: list):
+def test_the_reward_tells_right_from_wrong(exported: Callable, expected: list, reward_module: Callable):
     """References get 1, known-wrong answers 0, whether completions are text or messages."""
     report = exported("trl-prompt-only")
-    module = _reward_module(report.folder)
+    module = reward_module(report.folder)
     code = expected[0]
     right, wrong = (f"```python\n{code[name][0]}```" for name in ("reference_solutions", "wrong_solutions"))
     ids = [code["problem_id"]] * 2
@@ -152,6 +149,27 @@ def test_unpaired_rows_are_two_per_problem(
     for row in rows:
         templated = trl.apply_chat_template({k: row[k] for k in ("prompt", "completion", "label")}, tokenizer)
         assert row["completion"][0]["content"] in templated["completion"]
+
+
+def test_steps_are_labelled_one_by_one(
+    exported: Callable, read_back: Callable, expected: list, tokenizer: Any, tmp_path: Path
+):
+    """TRL's process reward trainer puts each step's label on the token that ends it, for every row."""
+    prm = pytest.importorskip("trl.experimental.prm")
+    report = exported("trl-stepwise", one_turn=True)
+    rows = _load(report, tmp_path)
+    asked = [row for row in expected if len(row["prompt"]) == 1]
+    assert [row["row_id"] for row in asked] == rows["row_id"][:]
+    settings = {"step_separator": "\n", "max_length": None, "max_completion_length": None}
+    made = [
+        prm.PRMTrainer.tokenize_row(row, tokenizer, **settings, train_on_last_step_only=False, is_eval=False)
+        for row in rows
+    ]
+    read_back(report, "trl", len(made))
+    for row, tokens in zip(rows, made, strict=True):
+        assert [1, 1, 0] == [label for label in tokens["labels"] if label != -100]
+        text = tokenizer.decode(tokens["input_ids"])
+        assert text == row["prompt"] + "".join(f"{step}\n" for step in row["completions"])
 
 
 def test_trl_chokes_on_what_the_export_refuses(tokenizer: Any):

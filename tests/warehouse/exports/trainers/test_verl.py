@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.warehouse.exports.trainers.stubs import stubbed
+
 pytestmark = pytest.mark.trainers
 pytest.importorskip("verl", reason="verl is not installed; `make test-trainers` brings it")
 
@@ -101,3 +103,18 @@ def test_verl_reads_preferences_as_published(exported: Callable, read_back: Call
     assert [row["reference_solutions"][0] for row in rows] == read.chosen_responses
     assert [row["wrong_solutions"][0] for row in rows] == read.rejected_responses
     read_back(report, "verl", len([read[place]["input_ids"] for place in range(len(read))]))
+
+
+def test_verl_trains_on_the_answers(exported: Callable, read_back: Callable, expected: list, tokenizer: Any):
+    """`MultiTurnSFTDataset` templates every conversation; what is trained on is the answer, word for word."""
+    omegaconf = pytest.importorskip("omegaconf")
+    with stubbed("verl.models.transformers.qwen2_vl"):
+        sft = pytest.importorskip("verl.utils.dataset.multiturn_sft_dataset")
+        report = exported("verl-sft")
+        config = omegaconf.OmegaConf.create({"max_length": 1024, "truncation": "error", "pad_mode": "no_padding"})
+        read = sft.MultiTurnSFTDataset(str(report.folder / report.parts[0].path), tokenizer, config)
+        rows = [read[place] for place in range(len(read))]
+    read_back(report, "verl", len(rows))
+    for row, tokens in zip(expected, rows, strict=True):
+        trained = tokens["input_ids"][tokens["loss_mask"].bool()]
+        assert row["reference_solutions"][0].strip() in tokenizer.decode(trained)
