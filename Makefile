@@ -35,7 +35,10 @@ test-trainers: requirements/trainers.lock  ## read exports with the trainers' ow
 	$(PYTHON) -m venv .venv-trainers
 	.venv-trainers/bin/pip install --quiet --disable-pip-version-check --no-deps -r requirements/trainers.lock
 	.venv-trainers/bin/pip install --quiet --disable-pip-version-check --no-deps -e .
+	.venv-trainers/bin/pip install --quiet --disable-pip-version-check --no-deps --upgrade \
+	  --target .venv-trainers/trl-with-prm trl==1.13.0
 	.venv-trainers/bin/python -m pytest -m trainers
+	PYTHONPATH=.venv-trainers/trl-with-prm .venv-trainers/bin/python -m pytest -m trainers -k steps_are_labelled
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

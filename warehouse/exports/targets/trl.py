@@ -225,7 +225,7 @@ trainer = KTOTrainer(model=..., processing_class=tokenizer, train_dataset=rows, 
 
 STEPWISE = Target(
     name="trl-stepwise",
-    trainer="TRL, PRM",
+    trainer="TRL up to 1.13, PRM",
     loader="datasets.load_dataset, trl.experimental.prm.PRMTrainer",
     columns=labelled_steps(),
     schema=pa.schema(
