@@ -76,7 +76,12 @@ class Fit(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         roles = [*self.targets, *self.passthrough, *filter(None, (self.client, self.weight))]
-        twice = {name for name in roles if roles.count(name) > 1} - {self.client}
+        both = (
+            {self.client}
+            if self.client in self.passthrough and self.client not in (*self.targets, self.weight)
+            else set()
+        )
+        twice = {name for name in roles if roles.count(name) > 1} - both
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))} has two roles; give each column one")
         if self.engine != "memory" and self.release == "attribute" and self.smallest_group:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from privacy.minimize.learn.fit import fit
+from privacy.minimize.learn.sample_size import Enough, Step, enough
 from privacy.minimize.learn.sweep import Measured, Swept, sweep
 
-__all__ = ["Measured", "Swept", "fit", "sweep"]
+__all__ = ["Enough", "Measured", "Step", "Swept", "enough", "fit", "sweep"]

@@ -216,7 +216,8 @@ def _weight(frame: pl.LazyFrame, schema: Mapping[str, pl.DataType], config: Fit)
         raise InputError(f"weights are numbers; column {config.weight!r} is of type {schema[config.weight]}.")
     number = given.cast(pl.Float64)
     sound = (number > 0) & number.is_finite()
-    bad, whole = frame.select((~sound.fill_null(value=False)).sum(), (number == number.round()).all()).collect().row(0)
+    checks = frame.select(bad=(~sound.fill_null(value=False)).sum(), whole=(number == number.round()).all())
+    bad, whole = checks.collect(engine="streaming").row(0)
     if bad:
         raise InputError(
             f"weights must be positive and finite; {bad} rows of column {config.weight!r} have others.",

@@ -27,6 +27,8 @@ _TRIAL = 8
 _WORTH = 0.01
 """Share of the targets' impurity that looking ahead must save to be worth it."""
 _EPS = float(np.finfo(np.float64).eps)
+_ZERO = 1e-14
+"""Gains above minus this are no loss: rounding."""
 
 
 def criterion_of(binning: Binning, alpha: float | None = None) -> Criterion:
@@ -166,7 +168,7 @@ class Finder:
         return found if found and self._accepts(found.gain) else None
 
     def _accepts(self, gain: Any) -> bool:
-        return bool(gain + _EPS >= 0 if self._compat else gain > _STRICT)
+        return bool(gain >= -_ZERO if self._compat else gain > _STRICT)
 
 
 def _personal_scores(binning: Binning, pairs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64] | None:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from privacy.minimize.charts import Dot, scatter
 from privacy.minimize.learn.bench import Bench, Glance
 from privacy.minimize.learn.binning import Binning, bin_sample, checksum, draw
 from privacy.minimize.learn.coarsen import Trade, coarsened
@@ -64,6 +65,12 @@ class Measured:
     found: Generalization = field(repr=False)
 
     @property
+    def told(self) -> str:
+        """Where the policy stands in the grid, for people."""
+        merged = "" if self.exchange is None else f", merged at {self.exchange:g}"
+        return f"{self.release}, alpha {self.alpha:g}, {self.leaves} leaves{merged}"
+
+    @property
     def figures(self) -> dict[str, Any]:
         """Everything but the policy itself."""
         return {name: value for name, value in vars(self).items() if name != "found"}
@@ -110,6 +117,24 @@ class Swept:
             front=pl.Series([place in front for place in range(len(self.measured))]),
             picked=pl.Series([place == self.picked for place in range(len(self.measured))]),
         )
+
+    def draw(self, *, standalone: bool = True) -> str:
+        """Return error against risk as SVG: every measured policy, the front, the pick.
+
+        Parameters
+        ----------
+        standalone
+            Bring colours along, for a file of its own.
+        """
+        front = set(self.front)
+        dots = [
+            Dot(one.risk, one.error, one.release, one.told, place in front, place == self.picked)
+            for place, one in enumerate(self.measured)
+            if one.error is not None
+        ]
+        title = f"{len(dots)} policies; ringed: {self.rule}"
+        axes = {"x": "risk: accuracy of the table attacker", "y": "error of the task"}
+        return scatter(dots, **axes, title=title, standalone=standalone)
 
 
 def sweep(frame: pl.DataFrame | pl.LazyFrame, config: Sweep, progress: Progress | None = None) -> Swept:
