@@ -10,7 +10,7 @@ import click
 
 from flows.cli import options
 from flows.cli.minimize_audit import audit
-from flows.cli.minimize_fit import fit
+from flows.cli.minimize_fit import fit, sample_size
 from flows.console import console, print_json, progress_for, table
 from flows.ingestion import Ingestion
 from flows.orchestration import prefect_server
@@ -198,5 +198,6 @@ def _show_published(told: dict[str, Any]) -> None:
 
 minimize.add_command(fit)
 minimize.add_command(audit)
+minimize.add_command(sample_size)
 
 COMMANDS = (minimize,)

@@ -13,6 +13,7 @@ from flows.console import console, print_json, progress_for, table
 from privacy.minimize.audit import Audit, AuditResult
 from privacy.minimize.audit import audit as audit_of
 from privacy.minimize.audit.report import write
+from privacy.minimize.charts import Dot, scatter
 from privacy.minimize.policy import Policy
 from privacy.minimize.tables import read_typed
 from schemas.errors import InputError
@@ -70,15 +71,16 @@ def audit(  # noqa: PLR0917 - options
     """
     asked = Policy.load(policy)
     settings = Audit(personal=personal or None, trained=not counting)
+    tried = None if alternatives is None else _tried(alternatives)
     found = audit_of(
         read_typed(source, asked),
         asked,
         settings,
         earlier=[Policy.load(path) for path in earlier],
-        alternatives=None if alternatives is None else _tried(alternatives),
+        alternatives=tried,
         progress=progress_for(machine=machine),
     )
-    files = write(found, folder) if folder is not None else {}
+    files = write(found, folder, pareto=None if tried is None else _drawn(tried)) if folder is not None else {}
     if record:
         asked.with_risk(found.risk).save(policy)
     if machine:
@@ -103,6 +105,22 @@ def _row(one: dict[str, Any]) -> list[Any]:
         f"{value:.3f}" if isinstance(value, float) and name != "percent" else value
         for name, value in ((n, one[n]) for n in _SHOWN)
     ]
+
+
+def _drawn(tried: pl.DataFrame) -> str:
+    measured = tried.drop_nulls("error")
+    dots = [
+        Dot(
+            one["risk"],
+            one["error"],
+            kind=one["release"],
+            label=f"{one['release']}, {one['leaves']} leaves, alpha {one['alpha']}",
+            front=one["front"],
+            picked=one["picked"],
+        )
+        for one in measured.to_dicts()
+    ]
+    return scatter(dots, x="risk", y="error", title="Error against risk of the policies that were tried")
 
 
 def _tried(path: Path) -> pl.DataFrame:

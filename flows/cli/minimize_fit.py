@@ -1,4 +1,4 @@
-"""The command that learns a policy: minimize fit."""
+"""Commands that learn a policy: minimize fit, minimize sample-size."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ import polars as pl
 from flows.cli import options
 from flows.console import console, print_json, progress_for, table
 from flows.learning import asked, sample
-from privacy.minimize.learn import Swept, sweep
+from privacy.minimize.learn import Swept, enough, sweep
 from privacy.minimize.learn import fit as fit_once
 from privacy.minimize.policy import Policy
 from schemas.errors import InputError
-from schemas.minimize import Sweep
+from schemas.minimize import SampleSize, Sweep
 
-__all__ = ["fit"]
+__all__ = ["fit", "sample_size"]
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _KEYS = (
@@ -54,6 +54,7 @@ def _keys(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--leaves", type=int, help="Budget of leaves of the one policy.")
 @click.option("--release", type=click.Choice(["attribute", "cell"]), help="Only this form of release.")
 @click.option("--table", "listed", type=_FILE, help="CSV file to write with every policy that was tried.")
+@click.option("--plot", "drawn", type=_FILE, help="SVG file to write with error against risk.")
 @options.as_json
 def fit(  # noqa: PLR0917 - options
     source: Path,
@@ -65,6 +66,7 @@ def fit(  # noqa: PLR0917 - options
     leaves: int | None,
     release: str | None,
     listed: Path | None,
+    drawn: Path | None,
     *,
     machine: bool,
     **keys: Any,
@@ -86,16 +88,48 @@ def fit(  # noqa: PLR0917 - options
         policy = swept.policy
     policy = policy.model_copy(update={"missing": missing})
     policy.save(out)
-    if swept is not None and listed is not None:
-        _list(swept, listed)
+    if swept is not None:
+        _write(listed, swept.table.rename({"smallest": "smallest_group"}).write_csv())
+        _write(drawn, swept.draw())
     _tell(policy, out, swept, wanted, machine=machine)
 
 
-def _list(swept: Swept, path: Path) -> None:
+def _write(path: Path | None, text: str) -> None:
+    if path is None:
+        return
     try:
-        swept.table.rename({"smallest": "smallest_group"}).write_csv(path)
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(path)!r} cannot be written: {error.strerror}.") from error
+
+
+@click.command("sample-size")
+@click.argument("source", metavar="INPUT", type=_FILE)
+@click.option("--config", type=_FILE, help="YAML file, as for `fit`.")
+@_keys
+@click.option("--missing", multiple=True, default=("",), help="Text for a missing value in CSV files (default: none).")
+@click.option("--alpha", type=float, help="Exchange rate of the search that is repeated.")
+@click.option("--leaves", "max_leaf_nodes", type=int, help="Its budget of leaves.")
+@click.option("--out", type=_FILE, help="File for the policy of the last share.")
+@options.as_json
+def sample_size(
+    source: Path, config: Path | None, missing: tuple[str, ...], out: Path | None, *, machine: bool, **keys: Any
+) -> None:
+    """Tell how much of INPUT is enough: grow the sample until the policy stays as it is."""
+    wanted = asked(config, keys, {})
+    found = enough(sample(source, wanted.fit, missing), SampleSize(fit=wanted.fit))
+    if out is not None:
+        found.policy.model_copy(update={"missing": missing}).save(out)
+    steps = [{"share": step.share, "rows": step.rows, "similarity": step.similarity} for step in found.steps]
+    if machine:
+        print_json({"settled": found.settled, "steps": steps})
+        return
+    table("", ("share", "rows", "similarity"), (one.values() for one in steps), right=("share", "rows", "similarity"))
+    last = found.steps[-1]
+    if found.settled:
+        console.print(f"Enough: {last.rows:,} rows; the policy is like that of the share before.")
+    else:
+        console.print(f"Not enough: with all {last.rows:,} rows the policy still changes.")
 
 
 def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, machine: bool) -> None:

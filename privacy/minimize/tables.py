@@ -110,7 +110,10 @@ def scan_typed(path: Path, policy: Policy) -> pl.LazyFrame:
 
 
 def read_typed(path: Path, policy: Policy) -> pl.DataFrame:
-    """Return a table at full resolution in memory, as `scan_typed` does, with whole numbers as narrow as they fit.
+    """Return a table at full resolution in memory, with the columns that a policy was made for.
+
+    Whole numbers are as narrow as they fit; columns of which the policy stores nothing have the types that their
+    values show.
 
     Parameters
     ----------
@@ -122,11 +125,13 @@ def read_typed(path: Path, policy: Policy) -> pl.DataFrame:
     SchemaDrift, InputError
         As `scan_typed`.
     """
-    if suffix_of(path) == ".jsonl":
+    if suffix_of(path) in (".jsonl", ".parquet"):
         return checked(scan(path, policy.missing), policy, str(path)).collect()
     found = scan_typed(path, policy).collect()
     wide = [name for name, of in found.schema.items() if of == pl.Int128 and _narrow(found[name])]
-    return found.with_columns(pl.col(wide).cast(pl.Int64))
+    unstored = [name for name in found.columns if name not in _types(policy)]
+    shown = scan(path, policy.missing).select(unstored).collect()
+    return found.with_columns(*shown, *(found[name].cast(pl.Int64) for name in wide))
 
 
 def _narrow(values: pl.Series) -> bool:

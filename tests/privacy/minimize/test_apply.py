@@ -18,7 +18,7 @@ from privacy.minimize.apply import ENGINES, apply_policy, minimized, refuse_expi
 from privacy.minimize.compile import python_target
 from privacy.minimize.policy import Policy
 from privacy.minimize.rules import Categories, Drop, Interval
-from privacy.minimize.tables import scan, scan_typed
+from privacy.minimize.tables import read_typed, scan, scan_typed
 from schemas.errors import InputError, SchemaDrift, UsageError
 from tests.privacy.minimize.corpora import Corpus, corpora, policy_of
 
@@ -254,3 +254,14 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path: Path, policy: Policy)
 
     with pytest.raises(SchemaDrift, match="column 'age' is there twice"):
         scan_typed(tmp_path / "raw.csv", policy)
+
+
+def test_records_for_an_audit_have_types_in_every_column(tmp_path: Path, policy: Policy) -> None:
+    """Dropped columns of a CSV file are read by what they hold: a number is not taken for a name."""
+    rows = [{**row, "home": str(number)} for number, row in enumerate(_ROWS)]
+
+    found = read_typed(_csv(tmp_path / "raw.csv", rows), policy)
+
+    expected = {"id": pl.Int64(), "age": pl.Int64(), "rate": pl.Float64(), "day": pl.Date(), "home": pl.Int64()}
+    assert expected == {name: of for name, of in found.schema.items() if name in expected}
+    assert [0, 1, 2] == found["home"].to_list()
