@@ -70,7 +70,7 @@ class Program:
 
     def tasks(self, places: dict[str, str]) -> list[Task]:
         """Return the program as tasks, with the traps of ``places`` filled in."""
-        source = self.source + (_ESCAPED if "escape" in self.problems else "")
+        source = self.source.replace("@CR@", "\r") + (_ESCAPED if "escape" in self.problems else "")
         for name, value in places.items():
             source = source.replace(f"@{name}@", value)
         return [Task(*problem, source) for name in self.problems for problem in PROBLEMS[name]]

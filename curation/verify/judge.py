@@ -6,10 +6,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from queue import SimpleQueue
-from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from curation.verify.answers import judge_answers
 from curation.verify.functions import judge_asserts, judge_calls
@@ -73,27 +73,29 @@ class Judge:
         self.workers = self.settings.workers or available_cores()
 
     def __enter__(self) -> Self:
-        self._home = Home(self.isolation)
-        self._home.provide()
-        candidates = [self._home.slot(self.settings.packages) for _ in range(self.workers)]
-        brought = {target.partition(":")[0] for target in graders().values()}
-        packages = (*_GRADER_PACKAGES, *sorted({module.partition(".")[0] for module in brought}))
-        modules = ["math_verify", *sorted(brought)]
-        grading = [self._home.slot(packages, preload=modules, warm="grader") for _ in range(self.workers)]
-        self._slots = [Slot(settings) for settings in candidates]
-        self._grading = [Slot(settings) for settings in grading]
-        self._free = _queue(self._slots)
-        self._graders = _queue(self._grading)
-        self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="judge")
+        with ExitStack() as opened:
+            self._home = Home(self.isolation)
+            opened.callback(self._home.remove)
+            self._home.provide()
+            brought = {target.partition(":")[0] for target in graders().values()}
+            packages = (*_GRADER_PACKAGES, *sorted({module.partition(".")[0] for module in brought}))
+            modules = ["math_verify", *sorted(brought)]
+            self._slots = self._opened(opened, partial(self._home.slot, self.settings.packages))
+            self._grading = self._opened(opened, partial(self._home.slot, packages, preload=modules, warm="grader"))
+            self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="judge")
+            opened.callback(self._pool.shutdown, cancel_futures=True)
+            self._open = opened.pop_all()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._pool.shutdown(cancel_futures=True)
-        for slot in self._slots + self._grading:
-            slot.close()
-        self._home.remove()
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    def _opened(self, opened: ExitStack, provide: Callable[[], dict[str, Any]]) -> SimpleQueue[Slot]:
+        """Return a slot per worker; a zygote starts when its slot is first used."""
+        free: SimpleQueue[Slot] = SimpleQueue()
+        for _ in range(self.workers):
+            free.put(opened.enter_context(closing(Slot(provide))))
+        return free
 
     def judge(self, tasks: Iterable[Task]) -> Iterator[Judgement]:
         """Judge answers one by one, yielding in the order they came; at most a few per worker are held at a time."""
@@ -114,10 +116,10 @@ class Judge:
         if isinstance(problem, InvalidProblemError):
             return [fault(f"invalid problem: {problem}", self.isolation)]
         if problem.kind in _BY_KIND:
-            with self._borrowed(self._free) as slot:
+            with self._borrowed(self._slots) as slot:
                 judging = _BY_KIND[problem.kind]
                 return [self._retried(lambda: judging(slot, problem, answer, self.settings, self.isolation))]
-        with self._borrowed(self._graders) as slot:
+        with self._borrowed(self._grading) as slot:
             problems, answers = zip(*batch, strict=True)
             try:
                 return judge_answers(slot, problems, answers, self.settings, self.isolation)
@@ -150,13 +152,6 @@ class Judge:
                 slept = True
                 continue
             return judgement
-
-
-def _queue(slots: list[Slot]) -> SimpleQueue[Slot]:
-    queue: SimpleQueue[Slot] = SimpleQueue()
-    for slot in slots:
-        queue.put(slot)
-    return queue
 
 
 def _batches(tasks: Iterable[Task]) -> Iterator[list[_Item]]:

@@ -92,7 +92,7 @@ def _try(rung: Isolation) -> None:
     if rung is not Isolation.L1 and sys.platform != "linux":
         raise OSError(f"{sys.platform} has neither seccomp nor Landlock")
     home = Home(rung)
-    slot = Slot(home.slot())
+    slot = Slot(home.slot)
     try:
         (end,) = slot.run([Child("calls", _PROBE, Limits(5.0, 20.0, 256), {"channel": 1 << 16})])
         if end.status != 0:

@@ -21,12 +21,15 @@ class Language:
         Name of the source file; None for Python, which the sandbox runs without one.
     compiler, interpreter
         Command whose first word is looked up here; the other is empty.
+    check
+        What makes the interpreter read a program without running it.
     """
 
     name: str
     source_name: str | None = None
     compiler: tuple[str, ...] = ()
     interpreter: tuple[str, ...] = ()
+    check: str = ""
 
     def command(self) -> list[str]:
         """Return the compiler's or interpreter's command with its full path.
@@ -42,11 +45,17 @@ class Language:
             raise InvalidProblemError(f"{self.name} needs {words[0]}, which is not installed here")
         return [os.path.realpath(found), *words[1:]]
 
+    def check_command(self) -> list[str]:
+        """Return the command that reads the program without running it."""
+        return [self.command()[0], self.check, str(self.source_name)]
+
 
 LANGUAGES = {
     "python": Language("python"),
     "cpp": Language("cpp", "main.cpp", compiler=("g++", "-O2", "-std=c++17", "-o", "program", "main.cpp")),
-    "javascript": Language("javascript", "main.js", interpreter=("node", "--stack-size=4000", "main.js")),
+    "javascript": Language(
+        "javascript", "main.js", interpreter=("node", "--stack-size=4000", "main.js"), check="--check"
+    ),
 }
 
 

@@ -46,6 +46,8 @@ def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, is
             continue
         end = trial.run(case)
         status, reason = trial.status(end, case)
+        if number == 0 and status is Status.RE and (said := trial.malformed(settings)):
+            return verdict([Status.CE] * len(problem.tests), isolation, said, end.cpu_s, end.wall_s)
         statuses.append(status)
         cpu, wall = cpu + end.cpu_s, wall + end.wall_s
         detail = detail or (f"test {number}: {reason}" if reason else "")
@@ -69,6 +71,17 @@ class _Trial:
         if spoken.interpreter:
             self.role, self.payload = "native", work
             return None
+        said, executable = self._compile(work, settings)
+        self.role, self.payload, self.executable = "native", {"executable": LINK}, executable
+        return (Status.CE, said) if said else None
+
+    def malformed(self, settings: Verify) -> str:
+        """Return what the language says of a program that failed: why it cannot be read, or nothing."""
+        spoken = language(self.problem.spec.get("language", "python"))
+        return self._compile({**self.payload, "command": spoken.check_command()}, settings)[0] if spoken.check else ""
+
+    def _compile(self, work: dict[str, Any], settings: Verify) -> tuple[str, bytes]:
+        """Run a compiler; return what it has against the program, and what it made of it."""
         limit = settings.compile_limit_s
         limits = Limits(limit, max(settings.wall_factor * limit, limit + 2), _COMPILER_MB)
         child = Child("compile", work, limits, {"channel": 1 << 16, "stdout": _EXECUTABLE_CAP, "stderr": 1 << 16})
@@ -76,9 +89,8 @@ class _Trial:
         reports = split(end.output["channel"])
         if reports or end.status != 0 or end.overflow:
             said = json.loads(reports[0])["detail"] if reports else f"compiler: {death(end, limits)[1]}"
-            return Status.CE, said
-        self.role, self.payload, self.executable = "native", {"executable": LINK}, end.output["stdout"]
-        return None
+            return said, b""
+        return "", end.output["stdout"]
 
     def run(self, case: dict[str, Any]) -> Exit:
         """Run the program on one test."""

@@ -11,13 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from curation.verify.inside.lockdown import Limits
+from curation.verify.wires import Enough, Listener, Wire, sealed
 from schemas.errors import IsolationError
 
 __all__ = ["Child", "Exit", "Slot", "SlotError"]
@@ -28,10 +28,6 @@ _START_S = 60.0
 _GRACE_S = 15.0
 _PATIENCE = 20
 _QUIET_MS = 12
-_CHUNK = 1 << 16
-
-Enough = Callable[[Mapping[str, bytearray]], bool]
-"""Whether what the wires hold, by name, is all that is needed."""
 
 
 class SlotError(Exception):
@@ -89,40 +85,18 @@ class Exit:
     overflow: set[str] = field(default_factory=set)
 
 
-class _Wire:
-    """The reading end of something a child writes to."""
-
-    def __init__(self, owner: int, name: str, fd: int, cap: int) -> None:
-        self.owner, self.name, self.fd, self.cap = owner, name, fd, cap
-        self.data = bytearray()
-        self.overflow = False
-        self.open = True
-
-    def drain(self) -> None:
-        """Read what is there, at most a chunk."""
-        try:
-            chunk = os.read(self.fd, _CHUNK)
-        except BlockingIOError:
-            return
-        if not chunk:
-            self.open = False
-        room = self.cap - len(self.data)
-        self.data += chunk[:room]
-        self.overflow = self.overflow or len(chunk) > room
-
-    def drain_rest(self) -> None:
-        """Read what the ended child has left behind, if the wire is not full."""
-        before = -1
-        while self.open and not self.overflow and len(self.data) != before:
-            before = len(self.data)
-            self.drain()
-
-
 class Slot:
-    """One zygote, started when first needed and again whenever it has failed."""
+    """One zygote, started when first needed and again whenever it has failed.
 
-    def __init__(self, settings: dict[str, Any]) -> None:
-        self.settings = settings
+    Parameters
+    ----------
+    provide
+        Makes the settings of the zygote (`curation.verify.home.Home.slot`), when it is first needed.
+    """
+
+    def __init__(self, provide: Callable[[], dict[str, Any]]) -> None:
+        self.provide = provide
+        self.settings: dict[str, Any] | None = None
         self.process: subprocess.Popen[bytes] | None = None
         self.control: socket.socket | None = None
 
@@ -134,6 +108,7 @@ class Slot:
         IsolationError
             If it does not come up.
         """
+        self.settings = self.settings or self.provide()
         ours, theirs = socket.socketpair()
         settings = json.dumps({**self.settings, "control": theirs.fileno()})
         interpreter = self.settings["interpreter"]
@@ -187,11 +162,11 @@ class Slot:
         """
         if self.process is None:
             self.start()
-        wires: list[_Wire] = []
+        wires: list[Wire] = []
         try:
-            self._send(children, wires)
+            control = self._send(children, wires)
             budget = _PATIENCE * max(child.limits.wall_s for child in children) + _GRACE_S
-            replies = self._pump(wires, budget, enough, linger_s)
+            replies = self._pump(control, wires, budget, enough, linger_s)
             return [self._exit(number, reply, wires) for number, reply in enumerate(replies)]
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.close()
@@ -200,7 +175,8 @@ class Slot:
             for wire in wires:
                 os.close(wire.fd)
 
-    def _send(self, children: Sequence[Child], wires: list[_Wire]) -> None:
+    def _send(self, children: Sequence[Child], wires: list[Wire]) -> socket.socket:
+        """Hand the children over, and return where the zygote will tell how they ended."""
         fds: list[int] = []
         try:
             specs = [self._describe(number, child, fds, wires) for number, child in enumerate(children)]
@@ -210,73 +186,47 @@ class Slot:
                 fds += [a.detach(), b.detach()]
             assert self.control is not None
             socket.send_fds(self.control, [json.dumps(specs).encode()], fds)
+            return self.control
         finally:
             for fd in fds:
                 os.close(fd)
 
     @staticmethod
-    def _describe(number: int, child: Child, fds: list[int], wires: list[_Wire]) -> dict[str, Any]:
+    def _describe(number: int, child: Child, fds: list[int], wires: list[Wire]) -> dict[str, Any]:
         places = {"payload": len(fds)}
-        fds.append(_sealed(json.dumps(child.payload).encode()))
+        fds.append(sealed(json.dumps(child.payload).encode()))
         for name, data in (("stdin", child.stdin), ("executable", child.executable)):
             if data is not None:
                 places[name] = len(fds)
-                fds.append(_sealed(data))
+                fds.append(sealed(data))
         for name, cap in child.captures.items():
             read, write = os.pipe()
             os.set_blocking(read, False)
-            wires.append(_Wire(number, name, read, cap))
+            wires.append(Wire(number, name, read, cap))
             places[name] = len(fds)
             fds.append(write)
         return {"role": child.role, "limits": vars(child.limits), "fds": places}
 
-    def _pump(self, wires: list[_Wire], budget: float, enough: Enough | None, linger_s: float) -> Any:
+    def _pump(
+        self, control: socket.socket, wires: list[Wire], budget: float, enough: Enough | None, linger_s: float
+    ) -> Any:
         """Read the wires until the zygote tells how the children ended.
 
         For the first moments nobody listens to the wires: most programs end before, and one wake-up does for all.
         """
-        assert self.control is not None
-        began = time.monotonic()
-        poll = select.poll()
-        poll.register(self.control, select.POLLIN)
-        if not poll.poll(_QUIET_MS):
-            self._listen(poll, wires, began + budget, enough, linger_s)
+        deadline = time.monotonic() + budget
+        quiet = select.poll()
+        quiet.register(control, select.POLLIN)
+        if not quiet.poll(_QUIET_MS):
+            listener = Listener(control.fileno(), wires, enough, linger_s)
+            while not listener.hear(deadline):
+                if time.monotonic() >= deadline:
+                    raise OSError("no answer within the time allowed")
+                if listener.has_enough():
+                    control.sendall(b"k")
         for wire in wires:
             wire.drain_rest()
         return self._reply()
-
-    def _listen(
-        self, poll: select.poll, wires: list[_Wire], deadline: float, enough: Enough | None, linger_s: float
-    ) -> None:
-        """Read the wires as they speak, and stop the job when it has said enough or too much."""
-        control = self.control.fileno() if self.control else -1
-        open_wires = {wire.fd: wire for wire in wires}
-        for fd in open_wires:
-            poll.register(fd, select.POLLIN)
-        ask_at, stopped = None, False
-        while True:
-            wait = min(deadline, ask_at or deadline) - time.monotonic()
-            ready = {fd for fd, _ in poll.poll(max(0.0, wait * 1e3))}
-            for wire in [open_wires[fd] for fd in ready if fd in open_wires]:
-                wire.drain()
-                if not wire.open:
-                    poll.unregister(open_wires.pop(wire.fd).fd)
-                if wire.name == "channel":
-                    ask_at = time.monotonic() + linger_s
-            if control in ready:
-                return
-            now = time.monotonic()
-            if now >= deadline:
-                raise OSError("no answer within the time allowed")
-            asked = ask_at is not None and now >= ask_at
-            ask_at = None if asked else ask_at
-            if not stopped and (any(wire.overflow for wire in wires) or (asked and self._satisfied(wires, enough))):
-                self.control.sendall(b"k")
-                stopped = True
-
-    @staticmethod
-    def _satisfied(wires: list[_Wire], enough: Enough | None) -> bool:
-        return enough is not None and enough({wire.name: wire.data for wire in wires})
 
     def _reply(self) -> Any:
         (size,) = struct.unpack("!I", self._receive(4))
@@ -301,7 +251,7 @@ class Slot:
         return data
 
     @staticmethod
-    def _exit(number: int, reply: dict[str, Any], wires: list[_Wire]) -> Exit:
+    def _exit(number: int, reply: dict[str, Any], wires: list[Wire]) -> Exit:
         own = [wire for wire in wires if wire.owner == number]
         unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
         return Exit(
@@ -313,22 +263,3 @@ class Slot:
             {wire.name: bytes(wire.data) for wire in own},
             {wire.name for wire in own if wire.overflow},
         )
-
-
-def _sealed(data: bytes) -> int:
-    """Return a read-only descriptor of a file in memory that holds ``data``."""
-    if hasattr(os, "memfd_create"):
-        fd = os.memfd_create("input", os.MFD_CLOEXEC)
-        path = f"/proc/self/fd/{fd}"
-    else:
-        fd, path = tempfile.mkstemp()
-    try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    finally:
-        os.close(fd)
-        if not hasattr(os, "memfd_create"):
-            with suppress(OSError):
-                Path(path).unlink()

@@ -10,6 +10,7 @@ from typing import Any
 
 from .frames import ProtocolError, Stream, write_frame
 from .peers import Peer
+from .program import BOM
 from .remote import describe, failure
 from .values import encode
 
@@ -28,7 +29,7 @@ def load(payload: dict[str, Any]) -> ModuleType:
     """
     module = ModuleType("solution")
     sys.modules["solution"] = module
-    code = compile(payload["program"], "<program>", "exec", dont_inherit=True)
+    code = compile(payload["program"].removeprefix(BOM), "<program>", "exec", dont_inherit=True)
     if prelude := payload["prelude"]:
         exec(compile(prelude, "<prelude>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         payload["shared"] = own_classes(module.__dict__, "solution")

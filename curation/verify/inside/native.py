@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from .frames import write_frame
+from .frames import write, write_frame
 
 __all__ = ["compile_program", "run_native"]
 
@@ -14,7 +14,7 @@ _SAID = 2000
 
 
 def compile_program(payload: dict[str, Any], channel: int) -> None:
-    """Run the compiler on the source, and write the executable to standard output."""
+    """Run the compiler on the source, and write the executable, if it makes one, to standard output."""
     import subprocess
 
     Path(payload["source_name"]).write_text(payload["program"], encoding="utf-8", errors="surrogateescape")
@@ -23,9 +23,8 @@ def compile_program(payload: dict[str, Any], channel: int) -> None:
         said = done.stderr[:_SAID].decode(errors="replace")
         write_frame(channel, {"status": "CE", "detail": said[:300] or "the compiler gave no reason"})
         return
-    data = memoryview(Path("program").read_bytes())
-    while data:
-        data = data[os.write(1, data) :]
+    if Path("program").exists():
+        write(1, Path("program").read_bytes())
 
 
 def run_native(payload: dict[str, Any], channel: int) -> None:

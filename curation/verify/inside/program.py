@@ -13,7 +13,10 @@ from typing import Any
 
 from .frames import write_frame
 
-__all__ = ["run_program"]
+__all__ = ["BOM", "run_program"]
+
+BOM = "\ufeff"
+"""What editors put before UTF-8; Python passes over it in a file, and not in a string."""
 
 
 def run_program(payload: dict[str, Any], channel: int) -> None:
@@ -22,7 +25,7 @@ def run_program(payload: dict[str, Any], channel: int) -> None:
     When the main code has ended a frame says so, so that the judge need not wait for sleeping threads.
     """
     leave = os._exit
-    source = payload["program"]
+    source = payload["program"].removeprefix(BOM)
     sys.stdin = io.TextIOWrapper(
         io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding="utf-8", errors="surrogateescape"
     )

@@ -234,7 +234,9 @@ def test_a_killed_zygote_is_replaced() -> None:
     """When the sandbox's own process dies, the next verdict is as right as the one before."""
     with Judge(Verify(workers=1)) as judge:
         assert Status.AC is _only(judge, _calls(SQUARE)).status
-        judge._slots[0].process.kill()
+        slot = judge._slots.get()
+        slot.process.kill()
+        judge._slots.put(slot)
         assert Status.AC is _only(judge, _calls(SQUARE)).status
 
 

@@ -27,6 +27,8 @@ JAVASCRIPT = {
     "console.log(6)": Status.WA,
     "while (1);": Status.TLE,
     "throw new Error('no')": Status.RE,
+    "console.log(5": Status.CE,
+    "eval('(')": Status.RE,
     "require('child_process').execSync('id')": Status.RE,
     "require('net').connect(80, '127.0.0.1').on('connect', () => console.log(5))": Status.RE,
 }
