@@ -105,8 +105,9 @@ def options(
         if why:
             found.refused[name] = why
             continue
-        givers = [edge.parent for edge in edges_left]
-        found.parents[name] = [one.name for one in givers if spokesmen[_kind(one, config)] in (one.name, name)]
+        speakers = {spokesmen[_kind(edge.parent, config)] for edge in edges_left} - {name}
+        alike = {edge.parent.name for edge in edges_left if spokesmen[_kind(edge.parent, config)] == name}
+        found.parents[name] = sorted(speakers | alike)
     return found
 
 

@@ -15,7 +15,7 @@ def dedup() -> None:
     """Find what is redundant, with proof."""
 
 
-for command in (*dedup_lake.COMMANDS, text):
+for command in (*dedup_lake.ON_LAKES, text):
     dedup.add_command(command)
 
 COMMANDS = (dedup,)

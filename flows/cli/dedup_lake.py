@@ -17,7 +17,7 @@ from schemas.errors import RecipeError, UsageError
 from schemas.recipe.lake import Lake, Sample
 from schemas.recipe.retention import Retention
 
-__all__ = ["COMMANDS"]
+__all__ = ["ON_LAKES"]
 
 _LISTED = 20
 _DEFAULTS = Lake(path=".")
@@ -25,7 +25,7 @@ _DEFAULTS = Lake(path=".")
 settings = click.option(
     "--settings",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="YAML file of prices, latencies and uses (`sluice schema retention` lists the keys).",
+    help="YAML file of prices, latencies and uses; docs/retention.md lists the keys.",
 )
 which = click.option("--lake", "asked", metavar="NAME|PATH", help="A lake looked at before.  [default: the only one]")
 
@@ -271,4 +271,4 @@ def _show_done(done: list[dict[str, Any]], *, machine: bool) -> None:
         console.print("nothing to do")
 
 
-COMMANDS = (lake, plan, apply, undo, rebuild)
+ON_LAKES = (lake, plan, apply, undo, rebuild)

@@ -65,4 +65,4 @@ def work(lake: Path, action: str) -> None:
 
 
 work(Path(sys.argv[1]), sys.argv[2])
-print(taken)
+sys.stdout.write(str(taken))

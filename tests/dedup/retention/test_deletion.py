@@ -140,7 +140,7 @@ def test_a_table_written_to_since_is_left_alone(lake: Path, part: tuple) -> None
 def test_a_damaged_recipe_deletes_nothing(lake: Path, part: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not come out bit for bit is not deleted."""
     recipe, recipes = part
-    monkeypatch.setattr(Recipes, "parts", lambda self, recipe, place: iter([b"\0" * 40] if place < 0 else []))
+    monkeypatch.setattr(Recipes, "parts", lambda _recipes, _recipe, place: iter([b"\0" * 40] if place < 0 else []))
     before = content(lake)
     with Keeper.of(lake) as keeper:
         assert "refused" == keeper.delete(recipe, recipes, days=7).outcome
@@ -219,7 +219,7 @@ def test_an_unknown_table_gets_the_nearest_name(lake: Path, part: tuple) -> None
     """A name that is not deleted is refused with a suggestion."""
     with Keeper.of(lake) as keeper:
         keeper.delete(*part, days=7)
-        with pytest.raises(UsageError, match="'prat.csv' is not among the 1 deleted tables") as caught:
+        with pytest.raises(UsageError, match=r"'prat\.csv' is not among the 1 deleted tables") as caught:
             keeper.rebuild("prat.csv")
     assert "did you mean 'part.csv'?" == caught.value.hint
 
@@ -230,7 +230,7 @@ def test_a_damaged_attic_stops_everything(lake: Path, part: tuple) -> None:
         keeper.delete(*part, days=7)
     attic = lake / ".sluice" / "attic.sqlite"
     attic.write_bytes(attic.read_bytes()[:3_000])
-    with pytest.raises(WarehouseError, match="attic.sqlite"), Keeper.of(lake):
+    with pytest.raises(WarehouseError, match=r"attic\.sqlite"), Keeper.of(lake):
         pass
 
 

@@ -40,12 +40,19 @@ def _comes_back(root: Path, child: str, parent: str, policy: str = "lossless") -
     return stored.method, priced.bytes
 
 
+def _with_module(frame: pl.DataFrame, path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(frame.columns)
+        writer.writerows(frame.rows())
+
+
 WRITERS: dict[str, Write] = {
     "plain.csv": lambda frame, path: frame.write_csv(path),
     "quoted.csv": lambda frame, path: frame.write_csv(path, quote_style="always", line_terminator="\r\n"),
     "semicolon.csv": lambda frame, path: frame.write_csv(path, separator=";", include_bom=True),
     "no_last_line_end.csv": lambda frame, path: path.write_text(frame.write_csv().rstrip("\n")),
-    "python.csv": lambda frame, path: _with_module(frame, path),
+    "python.csv": _with_module,
     "plain.jsonl": lambda frame, path: frame.write_ndjson(path),
     "polars.parquet": lambda frame, path: frame.write_parquet(path),
     "groups.parquet": lambda frame, path: frame.write_parquet(path, compression="snappy", row_group_size=64),
@@ -54,13 +61,6 @@ WRITERS: dict[str, Write] = {
     "duck.parquet": lambda frame, path: duckdb.from_arrow(frame.to_arrow()).write_parquet(str(path)),
 }
 """Ways to write a table; none leaves marks that another reads as other values of text, integers and booleans."""
-
-
-def _with_module(frame: pl.DataFrame, path: Path) -> None:
-    with path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(frame.columns)
-        writer.writerows(frame.rows())
 
 
 @pytest.mark.parametrize("child", WRITERS)

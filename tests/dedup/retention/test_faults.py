@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from dedup.retention.attic import Attic
 from dedup.retention.deletion import Keeper
 from dedup.retention.journal import Event
+from dedup.retention.recipe import Recipe
 from dedup.retention.store import Recipes
 from schemas.errors import WarehouseError
 from tests.dedup.retention.lakes import content, ordinary, recipe_of
@@ -128,7 +130,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_deletes_nothing(tmp_path: Path, small_disk: Callable[[int], Path]) -> None:
-    """Where a rebuild does not fit, the error says so and the table stays; with room again the same run goes through."""
+    """Where a rebuild does not fit, the error says so and the table stays; with room again the run goes through."""
     disk = small_disk(1)
     source = ordinary(tmp_path / "lake")
     lake = disk / "lake"
@@ -138,11 +140,9 @@ def test_a_full_disk_deletes_nothing(tmp_path: Path, small_disk: Callable[[int],
     with Keeper.of(lake):
         pass
     filler = disk / "filler"
-    with pytest.raises(OSError, match="No space"), filler.open("wb", buffering=0) as file:
-        while True:
-            file.write(b"\0" * 4096)
-    with pytest.raises(WarehouseError, match="No space|full"), Keeper.of(lake) as keeper:
-        keeper.delete(recipe, recipes, days=7)
+    _fill(filler)
+    with pytest.raises(WarehouseError, match=r"No space|full"):
+        _delete(lake, recipe, recipes)
     assert before == content(lake)
     filler.unlink()
     with Keeper.of(lake) as keeper:
@@ -151,11 +151,20 @@ def test_a_full_disk_deletes_nothing(tmp_path: Path, small_disk: Callable[[int],
     assert before == content(lake)
 
 
+def _fill(path: Path) -> None:
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(b"\0" * 4096)
+
+
+def _delete(lake: Path, recipe: Recipe, recipes: Recipes) -> None:
+    with Keeper.of(lake) as keeper:
+        keeper.delete(recipe, recipes, days=7)
+
+
 def test_a_trash_on_another_device_works_alike(tmp_path: Path, small_disk: Callable[[int], Path]) -> None:
     """A table on a device of its own is copied to the trash, checked, and copied back."""
     lake = ordinary(tmp_path / "lake")
-    (lake / "other").symlink_to(lake / "nowhere")
-    (lake / "other").unlink()
     disk = small_disk(4)
     (lake / ".sluice").symlink_to(disk)
     before = content(lake)
@@ -185,13 +194,13 @@ def test_a_folder_that_takes_no_files_keeps_its_table(tmp_path: Path, monkeypatc
     before = content(lake)
     recipe = recipe_of(lake, "part.csv", "whole.csv")
 
-    def refused(self: Path, target: Path) -> None:
+    def refused(_path: Path, _target: Path) -> None:
         raise PermissionError(13, "Permission denied")
 
-    with monkeypatch.context() as patched, pytest.raises(WarehouseError, match="cannot be moved"):
+    with monkeypatch.context() as patched:
         patched.setattr(Path, "rename", refused)
-        with Keeper.of(lake) as keeper:
-            keeper.delete(*recipe, days=7)
+        with pytest.raises(WarehouseError, match="cannot be moved"):
+            _delete(lake, *recipe)
     assert before == content(lake)
     with Keeper.of(lake) as keeper:
         assert {} == keeper.deleted
