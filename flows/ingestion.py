@@ -10,7 +10,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from privacy.minimize.compare import Comparison, compare
 from privacy.minimize.gate import auditor, contract_of, smallest_group
 from privacy.minimize.policy import Policy
 from privacy.minimize.stage import Minimizing, stage_of
@@ -66,8 +65,8 @@ class Ingestion:
         """The same for the same policy, file and code."""
         return "run_" + digest([self.policy.digest, self.digest, self.name, version("sluice")])[:16]
 
-    def compared(self, warehouse: Warehouse) -> Comparison | None:
-        """Return how the policy compares with that of the dataset's latest version, or None if that is the same.
+    def earlier(self, warehouse: Warehouse) -> Policy | None:
+        """Return the policy of the dataset's latest version, or None if there is none or it is this one.
 
         Raises
         ------
@@ -84,7 +83,7 @@ class Ingestion:
                 hint="publish to a dataset of another name.",
             )
         before = known[latest.contract]
-        return None if before.digest == self.policy.digest else compare(before, self.policy)
+        return None if before.digest == self.policy.digest else before
 
     def minimize(self, services: Services) -> StageRun:
         """Apply the policy, or return the finished work."""

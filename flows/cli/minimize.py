@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from flows.cli import options
-from flows.cli.minimize_audit import audit
+from flows.cli.minimize_audit import audit, show_joint
 from flows.cli.minimize_fit import fit, sample_size
 from flows.console import console, print_json, progress_for, table
 from flows.ingestion import Ingestion
@@ -19,6 +19,7 @@ from privacy.minimize.compare import Comparison, compare
 from privacy.minimize.compile import TARGETS, compile_policy
 from privacy.minimize.policy import Policy
 from privacy.minimize.show import markdown, sheets
+from privacy.minimize.tables import read_typed
 from schemas.errors import UsageError
 from warehouse.house import Warehouse
 
@@ -56,14 +57,19 @@ def show(policy: Path, *, machine: bool, as_markdown: bool) -> None:
 @minimize.command()
 @click.argument("before", type=_FILE)
 @click.argument("after", type=_FILE)
+@click.option("--records", type=_FILE, help="Raw records: measure what both releases tell together, if AFTER is finer.")
+@click.option("--counting", is_flag=True, help="Measure by counting alone, without training: seconds.")
 @options.as_json
-def diff(before: Path, after: Path, *, machine: bool) -> None:
+def diff(before: Path, after: Path, records: Path | None, *, counting: bool, machine: bool) -> None:
     """Compare two versions of a policy, and say whether AFTER only coarsens BEFORE. Exits with 0 either way."""
-    found = compare(Policy.load(before), Policy.load(after))
+    old, new = Policy.load(before), Policy.load(after)
+    found = compare(old, new)
     if machine:
         print_json(_comparison(found))
-    else:
-        _show_comparison(found)
+        return
+    _show_comparison(found)
+    if records is not None and not found.coarsens:
+        show_joint(read_typed(records, new), new, old, trained=not counting)
 
 
 def _comparison(found: Comparison) -> dict[str, Any]:
@@ -84,8 +90,8 @@ def _show_comparison(found: Comparison) -> None:
     for reason in found.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
     console.print(
-        "Of clients already collected both releases are known together: `sluice minimize audit AFTER RAW --earlier"
-        " BEFORE` measures what they tell.",
+        "Of clients already collected both releases are known together; `sluice minimize diff --records RAW` measures"
+        " what they tell.",
         soft_wrap=True,
     )
 
@@ -168,13 +174,9 @@ def publish(
     """
     job = Ingestion.of(policy, source, root, name, smallest)
     refuse_expired(job.policy, datetime.now(UTC).date())
-    found = job.compared(Warehouse.open(root))
-    if found is not None and not found.coarsens and not accept_finer:
-        raise UsageError(
-            f"the policy does not only coarsen that of {name!r}: {'; '.join(found.reasons)}.",
-            hint="clients already collected would tell more; measure it with `sluice minimize audit --earlier`, then "
-            "publish with --accept-finer or to a dataset of another name.",
-        )
+    before = job.earlier(Warehouse.open(root))
+    if before is not None:
+        _refuse_finer(job, before, accepted=accept_finer, quiet=machine)
     progress_for(machine=machine).note("starting the embedded Prefect server ...")
     with prefect_server(root):
         from flows.minimize import minimize as flow
@@ -184,6 +186,21 @@ def publish(
         print_json(told)
     else:
         _show_published(told)
+
+
+def _refuse_finer(job: Ingestion, before: Policy, *, accepted: bool, quiet: bool) -> None:
+    """Show what both releases tell together of clients already collected, and refuse unless that is accepted."""
+    found = compare(before, job.policy)
+    if found.coarsens:
+        return
+    if not quiet:
+        show_joint(read_typed(job.source, job.policy), job.policy, before, trained=False)
+    if not accepted:
+        raise UsageError(
+            f"the policy does not only coarsen that of {job.name!r}: {'; '.join(found.reasons)}.",
+            hint="clients already collected would tell more (above, by counting): publish with --accept-finer, or to a "
+            "dataset of another name.",
+        )
 
 
 def _show_published(told: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ import polars as pl
 
 from flows.cli import options
 from flows.console import console, print_json, progress_for, table
-from privacy.minimize.audit import Audit, AuditResult
+from privacy.minimize.audit import Audit, AuditResult, multi_breach
 from privacy.minimize.audit import audit as audit_of
 from privacy.minimize.audit.report import write
 from privacy.minimize.charts import Dot, scatter
@@ -18,7 +18,7 @@ from privacy.minimize.policy import Policy
 from privacy.minimize.tables import read_typed
 from schemas.errors import InputError
 
-__all__ = ["audit", "show_audit"]
+__all__ = ["audit", "show_audit", "show_joint"]
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SHOWN = ("attack", "percent", "majority", "mean", "worst", "worst_attribute", "low", "high", "records")
@@ -98,6 +98,18 @@ def show_audit(found: AuditResult) -> None:
     console.print()
     rows = ((words, found.groups[name]) for name, words in _GROUPS.items() if name in found.groups)
     table("", ("groups", ""), rows, right=("",))
+
+
+def show_joint(raw: pl.DataFrame, new: Policy, old: Policy, *, trained: bool) -> None:
+    """Attack people of whom what ``old`` stores is known together with what ``new`` stores, and print it."""
+    settings = Audit(trained=trained)
+    joint = multi_breach(raw, [new, old], settings).select("attribute", "majority", "low", "high", both="accuracy")
+    alone = multi_breach(raw, [old], settings).select("attribute", before="accuracy")
+    shown = joint.join(alone, on="attribute", how="left", maintain_order="left")
+    figures = ("majority", "before", "both", "low", "high")
+    console.print("\n[bold]What attackers guess who hold both releases[/] (share of records, empirical)")
+    rows = ([one["attribute"], *(f"{one[name]:.3f}" for name in figures)] for one in shown.to_dicts())
+    table("", ("attribute", *figures), rows, right=figures)
 
 
 def _row(one: dict[str, Any]) -> list[Any]:

@@ -242,6 +242,7 @@ def test_a_finer_policy_is_not_published_over_collected_clients(
     assert 2 == ran.code
     assert "column 'age' is finer" in ran.err
     assert "--accept-finer" in ran.err
+    assert "What attackers guess who hold both releases" in ran.out
     assert ["1.0.0"] == [version.version for version in Warehouse.open(root).versions("clients")]
 
 

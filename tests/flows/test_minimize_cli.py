@@ -140,10 +140,12 @@ def test_a_person_revises_a_policy_and_is_told_whether_it_coarsens(tmp_path: Pat
 
     assert 2 == ask("minimize", "show", edited).code
     ran = ask("minimize", "revise", edited, "--of", policy, "--out", revised)
+    joint = ask("minimize", "diff", policy, revised, "--records", _CLIENTS, "--counting")
     back = ask("minimize", "diff", revised, policy, "--json").json
 
     assert "column 'age' is finer: b0 (≤ 64" in ran.out
     assert (2, Policy.load(policy).digest) == (Policy.load(revised).version, Policy.load(revised).parent)
+    assert "What attackers guess who hold both releases" in joint.out
     assert back["coarsens"]
     assert ["age"] == [change["column"] for change in back["changes"] if change["verdict"] == "coarser"]
 
