@@ -88,6 +88,7 @@ GYM = Target(
     loader="json.loads, line by line",
     columns={
         "responses_create_params": pl.struct(input="prompt"),
+        "agent_ref": pl.struct(type=pl.lit("responses_api_agents"), name=pl.lit("sluice_agent")),
         "problem_id": pl.col("problem_id"),
         "row_id": pl.col("row_id"),
         "verifier": pl.col("verifier"),
@@ -97,6 +98,7 @@ GYM = Target(
     schema=pa.schema(
         [
             ("responses_create_params", pa.struct([("input", MESSAGES)])),
+            ("agent_ref", pa.struct([("type", _TEXT), ("name", _TEXT)])),
             *((name, _TEXT) for name in ("problem_id", "row_id", "verifier", "tests", "ground_truth")),
         ],
     ),
@@ -105,7 +107,8 @@ GYM = Target(
     entry="train.jsonl",
     fits=(no_messages("prompt", _RAISES), blank_messages("prompt", _RAISES), unknown_roles("prompt", _RAISES)),
     rewards=True,
-    usage="""Give `{data}` to a resource server; it hands every line on as it stands, and its `verify` calls `rewards`
-of `{reward}` with `problem_id` and the response.
+    usage="""Collect rollouts from `{data}` with an agent called `sluice_agent`, the name that every row carries: a row
+without one stops the collection. Lines are handed on as they stand; the agent's resource server calls `rewards` of
+`{reward}` with `problem_id` and the response in its `verify`.
 """,
 )
