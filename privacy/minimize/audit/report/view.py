@@ -125,7 +125,9 @@ class View:
     def alternatives(self) -> list[dict[str, Any]]:
         """Policies that were tried, the smallest error first."""
         tried = self.result.alternatives
-        return [] if tried is None else tried.sort("error", "risk")[:_ALTERNATIVES].to_dicts()
+        if tried is None:
+            return []
+        return [{"picked": False} | row for row in tried.sort("error", "risk")[:_ALTERNATIVES].iter_rows(named=True)]
 
     @property
     def warnings(self) -> Iterator[str]:
