@@ -5,6 +5,8 @@ python benchmarks/verdicts.py speed --rung L2          CPU per program, beside e
 python benchmarks/verdicts.py gsm8k                    the flags of four models' recorded solutions
 python benchmarks/verdicts.py cruxeval                 800 x 10 recorded predictions, by execution
 python benchmarks/verdicts.py references               MBPP and LeetCode reference solutions
+python benchmarks/verdicts.py endurance --programs N   memory, processes, files and descriptors over N programs
+python benchmarks/verdicts.py cores                    programs per second with one worker and with all
 """
 
 from __future__ import annotations
@@ -17,12 +19,15 @@ import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from math import comb
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from curation.verify import Judge, Judgement, Task
 from curation.verify.ladder import detect
@@ -126,7 +131,7 @@ def pass_at(k: int, n: int, c: int) -> float:
 
 def judge(tasks: Iterable[Task], args: argparse.Namespace) -> list[Judgement]:
     """Judge tasks at the rung asked for."""
-    settings = Verify(time_limit_s=args.limit, workers=args.workers)
+    settings = Verify(time_limit_s=args.limit, workers=args.workers, packages=("numpy", "sortedcontainers"))
     with Judge(settings, detect().capped(Isolation(args.rung))) as judge:
         return list(judge.judge(tasks))
 
@@ -177,6 +182,51 @@ def peer(args: argparse.Namespace) -> None:
     command = [args.evalplus, str(script), str(DATA / "humaneval.jsonl.gz"), str(args.workers or 2)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     print("    " + (done.stdout.strip() or f"evalplus failed: {done.stderr.strip()[-200:]}"))
+
+
+def endurance(args: argparse.Namespace) -> None:
+    """Judge many programs, a hundredth of them hostile; print memory on the way and what is left at the end."""
+    kinds = ["def f(x): return x * x", "def f(x): open('left', 'w').write('x' * 10_000); return x * x"]
+    bad = [
+        "import os\nos._exit(0)",
+        "def f(x): return [0] * 10**6",
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\ndef f(x): return x * x",
+    ]
+    verifier, tests = '{"kind":"calls","entry_point":"f"}', '[{"args":[2],"expected":4}]'
+    tasks = (
+        Task(verifier, tests, bad[n // 100 % len(bad)] if n % 100 == 0 else kinds[n % 2]) for n in range(args.programs)
+    )
+    folder, me = Path(tempfile.mkdtemp()), psutil.Process()
+    tempfile.tempdir = str(folder)
+    folder.chmod(0o711)
+    before = me.num_fds(), len(me.children(recursive=True))
+    statuses, sizes = Counter(), []
+    with Judge(Verify(workers=args.workers), detect().capped(Isolation(args.rung))) as judge:
+        for n, judgement in enumerate(judge.judge(tasks), start=1):
+            statuses[judgement.status.value] += 1
+            if n % max(1, args.programs // 10) == 0:
+                below = sum(child.memory_info().rss for child in me.children())
+                sizes.append((me.memory_info().rss + below) >> 20)
+    left = sorted(path.name for path in folder.iterdir() if path.name != "sluice-identities")
+    print(f"{args.rung}: {args.programs} programs {dict(statuses)}; MiB of judge and zygotes on the way: {sizes}")
+    print(
+        f"descriptors and processes before {before}, after {(me.num_fds(), len(me.children(recursive=True)))}; files {left}"
+    )
+    if sizes[-1] > sizes[0] + 16 or before != (me.num_fds(), len(me.children(recursive=True))) or left:
+        sys.exit(1)
+
+
+def cores(args: argparse.Namespace) -> None:
+    """Programs per second of wall time with one worker and with one per core."""
+    problems = rows("humaneval.jsonl.gz")
+    tasks = [human_eval(p, p["canonical_solution"]) for p in problems] * 3
+    for workers in (1, args.workers or len(os.sched_getaffinity(0))):
+        settings = Verify(time_limit_s=args.limit, workers=workers)
+        with Judge(settings, detect().capped(Isolation(args.rung))) as judge:
+            list(judge.judge(tasks[:164]))
+            began = time.monotonic()
+            list(judge.judge(tasks))
+            print(f"{args.rung}, {workers} workers: {len(tasks) / (time.monotonic() - began):.0f} programs/s")
 
 
 def gsm8k(args: argparse.Namespace) -> None:
@@ -263,11 +313,12 @@ def save(args: argparse.Namespace, figures: object) -> None:
 def main() -> None:
     """Run one benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["humaneval", "speed", "gsm8k", "cruxeval", "references"])
+    parser.add_argument("what", choices=["humaneval", "speed", "endurance", "cores", "gsm8k", "cruxeval", "references"])
     parser.add_argument("--rung", default=detect().best.value, choices=[rung.value for rung in detect().reached])
     parser.add_argument("--workers", type=int)
     parser.add_argument("--limit", type=float, default=3.0, help="CPU seconds per program")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--programs", type=int, default=20_000)
     parser.add_argument("--evalplus", help="Python of an environment with evalplus")
     parser.add_argument("--out", help="file for raw figures")
     args = parser.parse_args()

@@ -6,12 +6,13 @@ import fcntl
 import importlib.metadata
 import importlib.util
 import os
+import re
 import shutil
 import stat
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -42,6 +43,8 @@ _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "PYTHONHASHSEED": "0",
 }
+_REQUIRED = re.compile(r"[\w.-]+(?!.*\bextra\s*==)")
+"""The name in a requirement that is not an extra's."""
 _NEVER_COPIED = ("site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3")
 
 
@@ -100,13 +103,13 @@ class Home:
         self._locks = []
 
     def _stage(self, names: tuple[str, ...]) -> tuple[Path, list[str]]:
-        """Make a folder that shows the packages named and no other, by links to where they are installed."""
+        """Make a folder of links to the packages named and what they require, and to nothing else."""
         staged = Path(tempfile.mkdtemp(dir=self.folder, prefix="packages-"))
         staged.chmod(0o755)
         linked = []
-        for path in (path for name in names for path in _places(name)):
+        for path in dict.fromkeys(path for name in _with_requirements(names) for path in _places(name)):
             if self.as_root and self.rung is not Isolation.L3 and not _open_to_others(path):
-                shutil.copytree(path, staged / path.name)
+                (shutil.copytree if path.is_dir() else shutil.copy)(path, staged / path.name)
             else:
                 (staged / path.name).symlink_to(path)
                 linked.append(str(path))
@@ -153,7 +156,7 @@ def _copy_library(target: Path) -> None:
 
 
 def _places(name: str) -> list[Path]:
-    """Return the files and folders of an installed package: modules, libraries of its wheel, metadata."""
+    """Return the files and folders of an importable name: modules, libraries of its wheel, metadata."""
     spec = importlib.util.find_spec(name)
     if spec is None:
         return []
@@ -164,6 +167,26 @@ def _places(name: str) -> list[Path]:
 def _metadata(folder: Path, name: str) -> list[Path]:
     names = {canonical.replace("-", "_").lower() for canonical in _distributions().get(name, ())}
     return [path for path in folder.glob("*.dist-info") if path.name.split("-")[0].replace(".", "_").lower() in names]
+
+
+def _with_requirements(names: Iterable[str]) -> list[str]:
+    """Return importable names, and those of the distributions that theirs require, as far as they are installed."""
+    found: dict[str, None] = {}
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop(0)
+        if name in found:
+            continue
+        found[name] = None
+        for distribution in _distributions().get(name, ()):
+            wanted = [_REQUIRED.match(line) for line in importlib.metadata.requires(distribution) or ()]
+            needed = {_plain(distribution), *(_plain(match[0]) for match in wanted if match)}
+            waiting += sorted(one for one, owners in _distributions().items() if needed & {*map(_plain, owners)})
+    return list(found)
+
+
+def _plain(distribution: str) -> str:
+    return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
 @lru_cache(maxsize=1)

@@ -27,7 +27,6 @@ __all__ = ["Judge"]
 
 _LOOK_AHEAD = 16
 _BATCH = 32
-_GRADER_PACKAGES = ("math_verify", "latex2sympy2_extended", "sympy", "mpmath", "antlr4")
 _Item = tuple[Problem | InvalidProblemError, str]
 _Judging = Callable[[Slot, Problem, str, Verify, Isolation], Judgement]
 _BY_KIND: dict[str, _Judging] = {
@@ -77,9 +76,8 @@ class Judge:
             self._home = Home(self.isolation)
             opened.callback(self._home.remove)
             self._home.provide()
-            brought = {target.partition(":")[0] for target in graders().values()}
-            packages = (*_GRADER_PACKAGES, *sorted({module.partition(".")[0] for module in brought}))
-            modules = ["math_verify", *sorted(brought)]
+            modules = ["math_verify", *sorted({target.partition(":")[0] for target in graders().values()})]
+            packages = tuple(module.partition(".")[0] for module in modules)
             self._slots = self._opened(opened, partial(self._home.slot, self.settings.packages))
             self._grading = self._opened(opened, partial(self._home.slot, packages, preload=modules, warm="grader"))
             self._pool = ThreadPoolExecutor(self.workers, thread_name_prefix="judge")

@@ -37,4 +37,4 @@ class Verify(Section):
     fault_retries: int = Field(2, ge=0)
     """How often a fault of the sandbox is tried again before the verdict is XX."""
     packages: tuple[str, ...] = ("numpy",)
-    """Installed packages that judged Python programs may import, besides the standard library."""
+    """Installed packages that judged Python may import, with what they require, besides the standard library."""

@@ -8,6 +8,7 @@ import pytest
 
 from curation.verify import Judge, Task
 from schemas.enums import Status
+from schemas.recipe.verify import Verify
 from tests.hostile import FOLDER
 
 
@@ -29,3 +30,20 @@ def test_what_tests_do_with_a_program(judge: Judge, program: str, code: str, pre
     verifier = json.dumps({"kind": "asserts", "entry_point": "f", "prelude": prelude})
     (judgement,) = judge.judge([Task(verifier, json.dumps([{"code": code}]), program)])
     assert status == judgement.status, judgement.detail
+
+
+def test_suites_written_for_pytest() -> None:
+    """With the package named in the settings, its helpers and parameters work against a program."""
+    suite = (
+        "import pytest\n"
+        "def test_error():\n    with pytest.raises(ValueError, match='bad'): f(-1)\n"
+        "def test_close(): assert f(2) == pytest.approx(4.0)\n"
+        "@pytest.mark.parametrize(('n', 'square'), [(3, 9), (7, 49)])\n"
+        "def test_squares(n, square): assert f(n) == square\n"
+    )
+    right = "def f(x):\n    if x < 0: raise ValueError('bad')\n    return x * x"
+    programs = [right, right.replace("'bad'", "'worse'"), right.replace("x * x", "x + x")]
+    verifier = json.dumps({"kind": "asserts", "entry_point": "f"})
+    with Judge(Verify(workers=1, packages=("pytest",))) as judge:
+        judged = judge.judge(Task(verifier, json.dumps([{"code": suite}]), program) for program in programs)
+        assert [Status.AC, Status.WA, Status.WA] == [judgement.status for judgement in judged]
