@@ -319,7 +319,9 @@ def test_a_warehouse_of_somebody_else_is_read_and_not_written() -> None:
 def _as_nobody(*arguments: object) -> Ran:
     """Run the command line without rights; what it needs of Python is imported before they go."""
     code = (
-        "import os, sys; from flows.cli import main; import pyiceberg.catalog.sql, sqlalchemy.dialects.sqlite\n"
+        "import os, sys; from importlib import import_module; from flows.cli import COMMANDS, main\n"
+        "for module, _ in COMMANDS.values(): import_module(f'flows.cli.{module}')\n"
+        "import pyiceberg.catalog.sql, sqlalchemy.dialects.sqlite\n"
         f"os.setgid({_NOBODY}); os.setuid({_NOBODY}); main()"
     )
     ran = subprocess.run(

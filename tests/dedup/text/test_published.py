@@ -100,6 +100,17 @@ def test_an_index_made_from_an_older_one_gives_the_same_result(
     assert _truth([*old, *more], new, config) == _held_against(index, new, config, services)
 
 
+def test_boilerplate_is_counted_over_published_and_new_documents_together(services: Services) -> None:
+    """A frame around two published and two new texts counts for nothing, though neither side has it often enough."""
+    frame = " ".join(f"frame{number}" for number in range(40))
+    texts = [frame + " " + " ".join(f"{name}{number}" for number in range(12)) for name in "abcd"]
+    config = Dedup(threshold=0.5, keep_numbers=False, common_least=3, common_share=0.5)
+    index = _index(texts[:2], config, services)
+    assert [] == _held_against(index, texts[2:], config, services)
+    loose = config.model_copy(update={"common_share": None})
+    assert 2 == len(_held_against(index, texts[2:], loose, services))
+
+
 def _words(draw: random.Random, count: int) -> str:
     return " ".join(f"w{draw.randrange(30_000)}" for _ in range(count))
 
