@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -186,9 +187,7 @@ def _planned(job: Job, found: Containment, warehouse: Warehouse, services: Servi
     """Return the plan for a lake whose containment is known; recipes made on the way are kept in the warehouse."""
     tables = {table.name: table for table in found.survey.tables}
     needed = {one.recipe.parent for one in Attic(job.folder).deleted().values()}
-    (warehouse.root / "work").mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".lake-", dir=warehouse.root / "work") as folder:
-        scratch = Path(folder)
+    with _scratch(warehouse) as scratch:
         planner = Planner(
             tables,
             found.edges,
@@ -199,6 +198,15 @@ def _planned(job: Job, found: Containment, warehouse: Warehouse, services: Servi
             progress=services.progress,
         )
         return planner.plan(needed)
+
+
+@contextmanager
+def _scratch(warehouse: Warehouse) -> Iterator[Path]:
+    """Give an empty folder in the warehouse, gone afterwards."""
+    work = warehouse.root / "work"
+    work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".lake-", dir=work) as folder:
+        yield Path(folder)
 
 
 def recipes_of(warehouse: Warehouse) -> Recipes:
@@ -255,8 +263,8 @@ def _written(suffix: str, of: str, frame: pl.DataFrame, warehouse: Warehouse) ->
     """Write a frame as a table of the workspace, named by its content."""
     known = contract(of)
     ordered = frame.sort(known.key)
-    with tempfile.TemporaryDirectory(prefix=".lake-", dir=warehouse.root / "work") as folder:
-        staging = Path(folder) / "rows"
+    with _scratch(warehouse) as scratch:
+        staging = scratch / "rows"
         staging.mkdir()
         part = staging / "part-00000.parquet"
         ordered.select(known.names).write_parquet(part)

@@ -30,7 +30,7 @@ def asked(ask: Ask, tmp_path: Path) -> Ask:
     return lambda *arguments: ask("dedup", *arguments, "-w", tmp_path / "warehouse")
 
 
-def test_a_lake_is_looked_through_thinned_out_and_brought_back(lake: Path, asked: Ask, ask: Ask, tmp_path: Path) -> None:
+def test_a_lake_is_looked_through_thinned_out_and_brought_back(lake: Path, asked: Ask) -> None:
     """The whole way: what is contained, what would go, deletion, undo, deletion again, rebuild; bit for bit."""
     before = content(lake)
     told = json.loads(asked("lake", lake, "--json").out)
@@ -60,7 +60,14 @@ def test_what_was_found_can_be_asked_in_sql(lake: Path, asked: Ask, ask: Ask, tm
     query = "SELECT verdict, count(*) AS n FROM mine_retention GROUP BY ALL ORDER BY ALL"
     rows = json.loads(ask("sql", query, "--json", "-w", tmp_path / "warehouse").out)
     assert ["delete", "keep"] == [row["verdict"] for row in rows]
-    for table, least in (("tables", 5), ("rejections", 1), ("containment", 6), ("stages", 4), ("near", 0), ("columns", 0)):
+    for table, least in (
+        ("tables", 5),
+        ("rejections", 1),
+        ("containment", 6),
+        ("stages", 4),
+        ("near", 0),
+        ("columns", 0),
+    ):
         found = ask("sql", f"SELECT count(*) AS n FROM mine_{table}", "--json", "-w", tmp_path / "warehouse")
         assert least <= json.loads(found.out)[0]["n"]
 
@@ -130,7 +137,7 @@ def test_mistakes_are_one_line_and_a_hint(
     assert (code, True, False) == (ran.code, told in ran.err, "Traceback" in ran.err)
 
 
-def test_nothing_is_deleted_in_a_lake_of_published_tables(asked: Ask, tmp_path: Path, lake: Path) -> None:
+def test_a_glob_has_no_plan(asked: Ask, lake: Path) -> None:
     """A glob is looked through like a folder, but has no plan: deletion needs the whole folder."""
     told = json.loads(asked("lake", f"{lake}/*.csv", "--name", "some", "--json").out)
     assert ("plan" in told, told["tables"]) == (False, 4)
@@ -138,10 +145,26 @@ def test_nothing_is_deleted_in_a_lake_of_published_tables(asked: Ask, tmp_path: 
     assert (3, True) == (refused.code, "nothing can be deleted" in refused.err)
 
 
+@pytest.mark.usefixtures("server")
+def test_a_lake_is_looked_through_by_the_flow(lake: Path, tmp_path: Path) -> None:
+    """The scheduled flow finds and publishes what the command does, and deletes nothing."""
+    from flows.lake import lake as flow
+
+    before = content(lake)
+    told = flow(str(lake), str(tmp_path / "warehouse"), settings={"near": None}, retention={"undo_days": 3})
+    assert (5, 0, True) == (told["tables"], told["near"], told["plan"]["delete"] >= 3)
+    assert Path(told["report"]).exists()
+    assert before == content(lake)
+
+
+REAL = {"pcm_covid19": (5351, 1788, 2), "fivethirtyeight": (476, 4, 2)}
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "tables", "edges", "gone"), [("pcm_covid19", 5351, 1788, 2), ("fivethirtyeight", 476, 4, 2)])
-def test_the_real_lakes(real_data: Path, asked: Ask, tmp_path: Path, name: str, tables: int, edges: int, gone: int) -> None:
+@pytest.mark.parametrize("name", REAL)
+def test_the_real_lakes(real_data: Path, asked: Ask, tmp_path: Path, name: str) -> None:
     """Both real lakes are looked through, thinned out and brought back bit for bit."""
+    tables, edges, gone = REAL[name]
     with tarfile.open(real_data / "lake" / f"{name}.tar.gz") as packed:
         packed.extractall(tmp_path / "lake", filter="data")
     (root,) = (tmp_path / "lake").iterdir()

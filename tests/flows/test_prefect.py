@@ -77,7 +77,7 @@ def api(server: str) -> Iterator[Callable[[str, dict[str, Any]], list[dict[str, 
 
 
 def test_a_deployment_is_taken_by_a_real_server_as_it_stands(server: str, api: Callable, tmp_path: Path) -> None:
-    """`prefect deploy --all` registers all three; the server has them paused, limited and parametrised."""
+    """`prefect deploy --all` registers all; the server has them paused, limited and parametrised."""
     environment = os.environ | {"PREFECT_API_URL": server, "PREFECT_HOME": str(tmp_path)}
     prefect = [sys.executable, "-m", "prefect", "--no-prompt"]
     for command in (["work-pool", "create", "sluice", "--type", "process"], ["deploy", "--all"]):
