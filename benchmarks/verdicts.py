@@ -17,6 +17,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -186,12 +187,10 @@ def peer(args: argparse.Namespace) -> None:
 
 def endurance(args: argparse.Namespace) -> None:
     """Judge many programs, a hundredth of them hostile; print memory on the way and what is left at the end."""
-    kinds = ["def f(x): return x * x", "def f(x): open('left', 'w').write('x' * 10_000); return x * x"]
-    bad = [
-        "import os\nos._exit(0)",
-        "def f(x): return [0] * 10**6",
-        "import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\ndef f(x): return x * x",
-    ]
+    square = "def f(x): return x * x"
+    kinds = [square, f"open('left', 'w').write('x' * 10_000)\n{square}"]
+    sleeper = f"import threading, time\nthreading.Thread(target=time.sleep, args=(99,)).start()\n{square}"
+    bad = ["import os\nos._exit(0)", "def f(x): return [0] * 10**6", sleeper]
     verifier, tests = '{"kind":"calls","entry_point":"f"}', '[{"args":[2],"expected":4}]'
     tasks = (
         Task(verifier, tests, bad[n // 100 % len(bad)] if n % 100 == 0 else kinds[n % 2]) for n in range(args.programs)
@@ -207,12 +206,12 @@ def endurance(args: argparse.Namespace) -> None:
             if n % max(1, args.programs // 10) == 0:
                 below = sum(child.memory_info().rss for child in me.children())
                 sizes.append((me.memory_info().rss + below) >> 20)
+    after = me.num_fds(), len(me.children(recursive=True))
     left = sorted(path.name for path in folder.iterdir() if path.name != "sluice-identities")
+    shutil.rmtree(folder)
     print(f"{args.rung}: {args.programs} programs {dict(statuses)}; MiB of judge and zygotes on the way: {sizes}")
-    print(
-        f"descriptors and processes before {before}, after {(me.num_fds(), len(me.children(recursive=True)))}; files {left}"
-    )
-    if sizes[-1] > sizes[0] + 16 or before != (me.num_fds(), len(me.children(recursive=True))) or left:
+    print(f"descriptors and processes before {before}, after {after}; files {left}")
+    if sizes[-1] > sizes[0] + 16 or before != after or left:
         sys.exit(1)
 
 

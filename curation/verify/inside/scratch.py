@@ -40,7 +40,7 @@ class Scratch:
 
     def settle(self) -> None:
         """Throw the folder away unless it is empty and nothing tells that it was ever used."""
-        if _traces(self.path) == self._seen and not os.listdir(self.path):  # noqa: PTH208 - an empty one is the rule
+        if self._seen == _traces(self.path) and not os.listdir(self.path):  # noqa: PTH208 - an empty one is the rule
             self._seen = _traces(self.path)
             return
         os.chdir("/")
@@ -60,8 +60,11 @@ class Scratch:
 
 
 def _traces(path: str) -> tuple[int, ...]:
-    """Return all that a program may read of a folder and can have changed."""
-    found = os.stat(path)  # noqa: PTH116 - asked before and after every job
+    """Return all that a program may read of a folder and can have changed; nothing if it is gone."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - asked before and after every job
+    except OSError:
+        return ()
     return found.st_mode, found.st_nlink, found.st_size, found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns
 
 
