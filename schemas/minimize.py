@@ -116,7 +116,7 @@ class Sweep(Section):
         0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9,
     )  # fmt: skip
     """Exchange rates tried."""
-    leaves: Annotated[tuple[Leaves, ...], Field(min_length=1)] = (2, 4, 8, 12, 20, 50, 100)
+    leaves: Annotated[tuple[Leaves, ...], Field(min_length=1)] = (2, 4, 8, 12, 20, 50)
     """Budgets of leaves tried."""
     releases: Annotated[tuple[Release, ...], Field(min_length=1)] = ("attribute", "cell")
     """Forms of release tried."""

@@ -83,7 +83,6 @@ class Counted:
         rows = self.layout.of(column)
         bins = self.layout.codings[column].bins
         alone = np.ones(len(answer["node"]), dtype=bool)
-        start = 0
         for number, members in enumerate(self._groups):
             sizes = tuple(self.layout.sizes[member] for member in members)
             joint = answer[f"g{number}"]
@@ -92,8 +91,7 @@ class Counted:
             held = joint >= 0
             table[answer["node"][held], answer[f"c{column}"][held], joint[held]] = answer["weight"][held]
             for pairs, part in zip(counted, table, strict=True):
-                spread(part.reshape(-1, *sizes), pairs[rows], start)
-            start += sum(sizes)
+                spread(part.reshape(-1, *sizes), pairs[rows], self.layout.classes_from(members))
         for node, code, support in zip(
             answer["node"][alone], answer[f"c{column}"][alone], answer["support"][alone], strict=True
         ):

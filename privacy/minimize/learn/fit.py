@@ -21,7 +21,7 @@ from schemas.minimize import Fit
 
 __all__ = ["fit", "fitted", "generalize", "passed_types", "told_apart"]
 
-SCOUTS = 8_000
+SCOUTS = 5_000
 """Rows drawn to look ahead on."""
 
 

@@ -83,6 +83,11 @@ class Layout:
         """Number of classes of all variables."""
         return sum(self.sizes)
 
+    def classes_from(self, variables: Sequence[int]) -> list[int]:
+        """Return the first class of each of some variables."""
+        firsts = np.cumsum([0, *self.sizes[:-1]])
+        return firsts[list(variables)].tolist()
+
     def of(self, column: int) -> slice:
         """Return the rows of a column's bins."""
         return slice(int(self.starts[column]), int(self.starts[column + 1]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -76,12 +76,12 @@ class Sample:
         support = None if self.support is None else _of(self.support, rows)
         counted = np.zeros((layout.bins, layout.width + 1))
         columns = [_of(codes, rows) for codes in self.columns]
-        for group, start, codes in self.groups:
+        for group, starts, codes in self.groups:
             classes = _of(codes, rows)
             size = int(np.prod(group))
             for column, coded in enumerate(columns):
                 joint = _pair_counts(coded, classes, layout.codings[column].bins, size, weights)
-                spread(joint.reshape(-1, *group), counted[layout.of(column)], start)
+                spread(joint.reshape(-1, *group), counted[layout.of(column)], starts)
         for column, coded in enumerate(columns):
             part = counted[layout.of(column)]
             part[:, -1] = (
@@ -94,18 +94,18 @@ class Sample:
         return split.left[self.columns[split.column][rows]]
 
     @cached_property
-    def groups(self) -> list[tuple[tuple[int, ...], int, Codes]]:
-        """Variables that are counted together: their sizes, their first class, their joint codes."""
+    def groups(self) -> list[tuple[tuple[int, ...], list[int], Codes]]:
+        """Variables that are counted together: their sizes, their first classes, their joint codes."""
         layout = self.layout
         variables = [*self.targets, *(self.personal(number) for number in range(len(layout.personal)))]
-        groups, start = [], 0
+        groups = []
         for members in batches(layout.sizes):
             sizes = tuple(layout.sizes[member] for member in members)
             codes = np.zeros(self.rows, dtype=np.int32)
             for member, size in zip(members, sizes, strict=True):
                 codes = codes * size + variables[member]
-            groups.append((sizes, start, codes.astype(np.min_scalar_type(max(int(np.prod(sizes)) - 1, 0)))))
-            start += sum(sizes)
+            narrow = codes.astype(np.min_scalar_type(max(int(np.prod(sizes)) - 1, 0)))
+            groups.append((sizes, layout.classes_from(members), narrow))
         return groups
 
 
@@ -128,14 +128,22 @@ def concatenated(samples: Sequence[Sample]) -> Sample:
 
 
 def batches(sizes: Sequence[int]) -> list[list[int]]:
-    """Return runs of variables whose joint classes stay few."""
-    number, product, runs = 0, 1, []
-    for variable, size in enumerate(sizes):
-        product *= size
-        if product > _JOINT:
-            number, product = number + 1, size
-        runs.append((number, variable))
-    return [[variable for _, variable in run] for _, run in groupby(runs, key=lambda pair: pair[0])]
+    """Return variables in few groups whose joint classes stay few: each goes, largest first, where it first fits.
+
+    Examples
+    --------
+    >>> batches([2, 40, 6, 100])
+    [[3], [1, 0], [2]]
+    """
+    groups: list[list[int]] = []
+    for variable in sorted(range(len(sizes)), key=lambda variable: -sizes[variable]):
+        fitting = (group for group in groups if prod(sizes[one] for one in (*group, variable)) <= _JOINT)
+        home = next(fitting, None)
+        if home is None:
+            groups.append([variable])
+        else:
+            home.append(variable)
+    return groups
 
 
 def _pair_counts(
@@ -150,9 +158,8 @@ def _pair_counts(
     return np.bincount(keys, weights, bins_size * size)
 
 
-def spread(joint: npt.NDArray[Any], into: Pairs, start: int) -> None:
+def spread(joint: npt.NDArray[Any], into: Pairs, starts: Sequence[int]) -> None:
     """Write the counts of each variable of a joint table."""
-    for axis in range(1, joint.ndim):
+    for axis, start in enumerate(starts, start=1):
         others = tuple(other for other in range(1, joint.ndim) if other != axis)
         into[:, start : start + joint.shape[axis]] = joint.sum(axis=others)
-        start += joint.shape[axis]

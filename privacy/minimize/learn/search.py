@@ -20,7 +20,7 @@ from privacy.minimize.learn.tree import Node, Prunings
 __all__ = ["Finder", "Search", "criterion_of", "greedy", "looking_ahead"]
 
 _STRICT = 1e-12
-_LARGER, _LARGEST = 4, 400
+_LARGER, _LARGEST = 2, 400
 """Leaves of the trees that are pruned: a multiple of the budget, up to a bound."""
 _TRIAL = 8
 """Leaves by which looking ahead is tried."""
