@@ -87,8 +87,9 @@ def audit(  # noqa: PLR0917 - options
         print_json(found.to_json())
         return
     show_audit(found)
-    for path in files.values():
-        console.print(f"report   {path}", soft_wrap=True)
+    if files:
+        tables = sum(path.suffix == ".parquet" for path in files.values())
+        console.print(f"report   {files['html']}, beside it Markdown, JSON and {tables} tables", soft_wrap=True)
 
 
 def show_audit(found: AuditResult) -> None:
