@@ -62,10 +62,7 @@ def unicode(content: bytes) -> tuple[bytes, str]:
         ``empty``, ``binary``, ``mixed_encoding`` or ``unknown_encoding``.
     """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        try:
-            return content.decode("utf-16").encode(), "utf-16"
-        except UnicodeDecodeError as error:
-            raise NotATable("unknown_encoding", f"it begins as UTF-16 and is not: {error.reason}") from error
+        return _utf16(content), "utf-16"
     encoding = encoding_of(content)
     text = content.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8" else content.decode(encoding).encode()
     if b"\n" not in text:
@@ -73,6 +70,13 @@ def unicode(content: bytes) -> tuple[bytes, str]:
     if not text.strip():
         raise NotATable("empty", f"{len(content)} bytes, and nothing but white space among them")
     return text, encoding
+
+
+def _utf16(content: bytes) -> bytes:
+    try:
+        return content.decode("utf-16").encode()
+    except UnicodeDecodeError as error:
+        raise NotATable("unknown_encoding", f"it begins as UTF-16 and is not: {error.reason}") from error
 
 
 def encoding_of(content: bytes) -> str:
@@ -257,7 +261,7 @@ def blocks(handle: IO[bytes], encoding: str, size: int, *, quoted: bool = True) 
         ``quotes`` if no record ends within 64 MiB.
     """
     if encoding == "utf-16":
-        yield handle.read().decode("utf-16").encode()
+        yield _utf16(handle.read())
         return
     rest = b""
     while chunk := handle.read(size):

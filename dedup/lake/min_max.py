@@ -112,24 +112,27 @@ class Statistics:
 
     def __init__(self, tables: Sequence[Table]) -> None:
         self._tables = tables
-        self._places: dict[int, dict[str, int]] = {}
+        self._orders: dict[int, dict[str, str]] = {}
+        self._places: dict[int, list[dict[str, int]]] = {}
         self._told: dict[tuple[int, str], Told] = {}
 
     def of(self, table: int, column: str) -> Told:
         """Return what is known of one column of a table."""
         key = (table, column)
         if key not in self._told:
-            self._told[key] = self._find(self._tables[table], column)
+            self._told[key] = self._find(table, column)
         return self._told[key]
 
-    def _find(self, table: Table, name: str) -> Told:
-        family = next(_order(column) for column in table.columns if column.name == name)
-        parts: list[Bounds] = []
-        for found in table.prints:
-            place = next((place for place, column in enumerate(found.columns) if column.name == name), None)
-            if place is None or not found.bounds:
+    def _find(self, number: int, name: str) -> Told:
+        table = self._tables[number]
+        if number not in self._orders:
+            self._orders[number] = {column.name: _order(column) for column in table.columns}
+            self._places[number] = [{c.name: place for place, c in enumerate(p.columns)} for p in table.prints]
+        family, parts = self._orders[number][name], []
+        for found, places in zip(table.prints, self._places[number], strict=True):
+            if name not in places or not found.bounds:
                 return Told(family, Bounds(), only_nulls=False)
-            parts.append(Bounds.read(found.bounds[place]))
+            parts.append(Bounds.read(found.bounds[places[name]]))
         known = parts[0] if len(parts) == 1 else merged(parts)
         return Told(family, known, only_nulls=known.nulls == table.rows and table.rows > 0)
 

@@ -122,7 +122,10 @@ def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.L
             if of == "jsonl" and "schema" not in dialect:
                 yield _json(delimited.unicode(handle.read())[0]).lazy()
                 return
-            texts = delimited.blocks(handle, dialect.get("encoding", "utf-8"), BLOCK, quoted=of == "csv")
+            if file.bytes <= BLOCK:
+                texts = iter([delimited.unicode(handle.read())[0]])
+            else:
+                texts = delimited.blocks(handle, dialect["encoding"], BLOCK, quoted=of == "csv")
             if of == "jsonl":
                 schema = _schema(dialect["schema"])
                 yield from (_json(text, schema).lazy() for text in texts if text.strip())
@@ -145,8 +148,13 @@ def _delimited(texts: Iterator[bytes], dialect: Dialect) -> Iterator[pl.LazyFram
 
 
 def batches(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a lazy frame in order, a few hundred thousand at a time."""
-    yield from frame.collect_batches(chunk_size=_ROWS, maintain_order=True, engine="streaming")
+    """Yield the rows of a lazy frame in order, a few hundred thousand at a time; of no rows, an empty frame."""
+    empty = True
+    for batch in frame.collect_batches(chunk_size=_ROWS, maintain_order=True, engine="streaming"):
+        empty = False
+        yield batch
+    if empty:
+        yield frame.head(0).collect()
 
 
 def merged_schema(schemas: list[pl.Schema]) -> pl.Schema:

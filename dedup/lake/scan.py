@@ -325,6 +325,8 @@ def _outline(storage: Storage, of: str, file: File, name: str, dialect: dict[str
     if of == "jsonl":
         return _json_outline(storage, file, name, encoding)
     text = first.decode(encoding, errors="ignore").encode().removeprefix(b"\xef\xbb\xbf")
+    if not text.strip():
+        raise NotATable("empty", "it begins with nothing but white space")
     found = delimited.sniff(text, encoding)
     columns = tuple(Column(column, "String", "text") for column in found.names)
     empty = Print(name, 0, columns, dialect=found.told())

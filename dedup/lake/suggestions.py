@@ -7,6 +7,8 @@ the parent. The sample of a column is its smallest distinct cell hashes.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from operator import and_
 
 import numpy as np
 import polars as pl
@@ -32,13 +34,13 @@ def one_name_apart(schemas: Sequence[Schema]) -> Iterator[tuple[int, int, str]]:
     for number, schema in enumerate(schemas):
         for key in schema:
             holders[key] = holders.get(key, 0) | 1 << number
+    everything = (1 << len(schemas)) - 1
     for number, schema in enumerate(schemas):
-        if len(schema) < 2:  # noqa: PLR2004 - without its one column, a table has nothing in common with any other
-            continue
-        for key in sorted(schema):
-            common = (1 << len(schemas)) - 1 & ~holders[key]
-            for other in sorted(schema - {key}, key=lambda other: holders[other].bit_count()):
-                common &= holders[other]
+        keys = sorted(schema)
+        before = list(accumulate((holders[key] for key in keys), and_, initial=everything))
+        after = list(accumulate((holders[key] for key in reversed(keys)), and_, initial=everything))[::-1]
+        for place, key in enumerate(keys if len(keys) > 1 else ()):
+            common = before[place] & after[place + 1] & ~holders[key]
             while common:
                 lowest = common & -common
                 yield number, lowest.bit_length() - 1, key
