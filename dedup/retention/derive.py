@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -27,6 +27,8 @@ from schemas.errors import InputError
 
 __all__ = ["Pair", "derive"]
 
+_LARGEST = 64 << 20
+"""A patch of more bytes than this is not worth making: the tables have little in common."""
 _LIBRARIES = ("polars", "pyarrow", "duckdb")
 _UNREADABLE = (InputError, pl.exceptions.PolarsError, pa.ArrowException)
 Layout = dict[str, Any]
@@ -122,12 +124,9 @@ def _drafts(pair: Pair, sources: Sources, scratch: Path) -> Iterator[_Draft]:
     if len(child.files) == len(parent.files):
         told = f"patch of the bytes of {parent.name}"
         pairs = zip(parent.files, child.files, strict=True)
-        parts = [
-            Part(place, number, block)
-            for place, (base, target) in enumerate(pairs)
-            for number, block in enumerate(difference(sources.root / base.name, sources.root / target.name))
-        ]
-        yield _Draft(replace(blank, method="bytes", summary=told), tuple(parts))
+        patches = [_patch(sources.root / base.name, sources.root / target.name) for base, target in pairs]
+        if all(patch is not None for patch in patches):
+            yield _Draft(replace(blank, method="bytes", summary=told), tuple(_numbered(patches)))
 
 
 def _blank(pair: Pair, root: Path) -> Recipe:
@@ -172,14 +171,30 @@ def _layout(part: Slice, of: str, target: Path, staging: Path) -> tuple[Layout, 
     best: tuple[Layout, list[bytes]] | None = None
     for layout in render.layouts(target, of):
         part.write(layout, staging)
-        blocks = [] if digest_of(staging) == part.file.digest else list(difference(staging, target))
-        if best is None or sum(map(len, blocks)) < sum(map(len, best[1])):
+        blocks = [] if digest_of(staging) == part.file.digest else _patch(staging, target)
+        if blocks is not None and (best is None or sum(map(len, blocks)) < sum(map(len, best[1]))):
             best = layout, blocks
-        if not blocks:
+        if blocks == []:
             break
     if best is None:
         raise InputError(f"{target.name!r} was written by a program whose files are not reproduced")
     return best
+
+
+def _patch(base: Path, target: Path) -> list[bytes] | None:
+    """Return what turns one file into another; None if it takes as much as the file, or more than is held at once."""
+    most, blocks = min(target.stat().st_size, _LARGEST), []
+    for block in difference(base, target):
+        blocks.append(block)
+        most -= len(block)
+        if most <= 0:
+            return None
+    return blocks
+
+
+def _numbered(patches: Sequence[Sequence[bytes] | None]) -> Iterator[Part]:
+    for place, patch in enumerate(patches):
+        yield from (Part(place, number, block) for number, block in enumerate(patch or ()))
 
 
 def _with_layout(recipe: Recipe, place: int, layout: Layout) -> Recipe:

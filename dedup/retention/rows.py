@@ -20,7 +20,7 @@ from schemas.ids import digest
 
 __all__ = ["Sources", "located"]
 
-_CACHED = 256 << 20
+_CACHED = 64 << 20
 """Tables up to this many bytes are laid down once as cells, for the next recipe that needs the same ones."""
 
 
