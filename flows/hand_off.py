@@ -22,7 +22,7 @@ from warehouse.exports.target import Options
 from warehouse.fingerprint import parts
 from warehouse.house import Warehouse
 from warehouse.release.info import Change, ReleaseInfo, StageOfRun
-from warehouse.release.write import Release, write_release
+from warehouse.release.write import Release, existing_release, write_release
 from warehouse.versions import Version
 
 __all__ = ["HandedOff", "export_all", "export_folder", "export_folders", "phases", "recipe_of", "release"]
@@ -121,6 +121,8 @@ def release(warehouse: Warehouse, version: Version) -> Release:
     """
     folder = warehouse.root / "releases" / version.name / version.version
     files = warehouse.files(version.name, version.version)
+    if folder.exists():
+        return existing_release(folder, files, contract(version.contract))
     return write_release(files, contract(version.contract), _info(warehouse, version), folder)
 
 

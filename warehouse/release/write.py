@@ -33,7 +33,7 @@ from warehouse.release.manifest import FORMAT, MANIFEST, read_manifest, render, 
 from warehouse.release.order import Part, survey
 from warehouse.release.shards import Shard, describe, sha256, write_shards
 
-__all__ = ["Release", "write_release"]
+__all__ = ["Release", "existing_release", "write_release"]
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def write_release(rows: Sequence[Path], contract: Contract, info: ReleaseInfo, f
         If the folder holds something else, for a version never changes, or cannot be written.
     """
     if folder.exists():
-        return _existing(folder, rows, contract)
+        return existing_release(folder, rows, contract)
     parts = survey(rows, contract)
     if not parts:
         raise InputError(f"{info.dataset} {info.version} has no rows to release.")
@@ -84,7 +84,7 @@ def write_release(rows: Sequence[Path], contract: Contract, info: ReleaseInfo, f
         staging.rename(folder)
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
-            return _existing(folder, rows, contract)
+            return existing_release(folder, rows, contract)
         raise WarehouseError(
             f"the release cannot be written to {folder}: {error}.", hint="check free space and permissions."
         ) from error
@@ -93,7 +93,14 @@ def write_release(rows: Sequence[Path], contract: Contract, info: ReleaseInfo, f
     return Release(folder, manifest)
 
 
-def _existing(folder: Path, rows: Sequence[Path], of: Contract) -> Release:
+def existing_release(folder: Path, rows: Sequence[Path], of: Contract) -> Release:
+    """Return the release that lies in a folder.
+
+    Raises
+    ------
+    WarehouseError
+        If it holds other rows.
+    """
     manifest = read_manifest(folder)
     if manifest.get("content_hash") != content_hash(rows, of)[0]:
         raise WarehouseError(
