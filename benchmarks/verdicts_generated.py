@@ -24,16 +24,17 @@ from schemas.ids import canonical_json
 from schemas.recipe.gold import Gold
 from schemas.recipe.verify import Verify
 
-_EVIDENCE, _HELD_OUT = 16, 16
+_EVIDENCE, _HELD_OUT = 12, 12
 """Recorded completions per problem whose verdict is evidence, and that are held out."""
 _MOST = 10
 """Tests in a suite."""
 
 
-def problem_rows(names: list[str], tasks: list[Task], right: list[bool]) -> list[dict[str, Any]]:
+def problem_rows(names: list[str], tasks: list[Task], right: list[bool], most: int) -> list[dict[str, Any]]:
     """Return the problems with the known-wrong answers among the first recorded completions."""
     made = []
-    for number, source in enumerate(sorted(rows("humaneval.jsonl.gz"), key=lambda problem: problem["task_id"])):
+    sources = sorted(rows("humaneval.jsonl.gz"), key=lambda problem: problem["task_id"])[:most]
+    for number, source in enumerate(sources):
         reference = human_eval(source, source["canonical_solution"])
         own = slice(number * (_EVIDENCE + _HELD_OUT), number * (_EVIDENCE + _HELD_OUT) + _EVIDENCE)
         wrong = {task.answer for task, passed in zip(tasks[own], right[own], strict=True) if not passed}
@@ -79,16 +80,17 @@ def main() -> None:
     """Admit tests, count by reason, and judge held-out completions by suites with and without evidence."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int)
+    parser.add_argument("--problems", type=int, default=164, help="how many of the 164 problems")
     args = parser.parse_args()
     config = Gold(verify=Verify(time_limit_s=1.0, workers=args.workers))
     each = _EVIDENCE + _HELD_OUT
-    tasks = [task for number, task in enumerate(completions()) if number % 100 < each]
+    tasks = [task for number, task in enumerate(completions()) if number % 100 < each and number < 100 * args.problems]
     texts = [["assert " + re.sub(r"assert\s+", "assert ", text) for text in row["samples"]]
-             for row in rows("humaneval_codegen16b_generated_tests.jsonl.gz")]  # fmt: skip
+             for row in rows("humaneval_codegen16b_generated_tests.jsonl.gz")[: args.problems]]  # fmt: skip
     with Judge(config.verify) as judge:
         right = [bool(found.all_passed) for found in judge.judge(tasks)]
         names: list[str] = []
-        problems = problem_rows(names, tasks, right)
+        problems = problem_rows(names, tasks, right, args.problems)
         table = pl.concat([admit(*pair, judge, config) for pair in zip(problems, texts, strict=True)])
         print(f"{sum(map(len, texts))} texts, {len(table)} distinct tests of {table['problem_id'].n_unique()} problems")
         for reason, count in table.group_by("reason").len().sort("len", descending=True).iter_rows():
