@@ -304,6 +304,21 @@ def _entry(run: LakeRun, run_id: str, hashes: Mapping[str, str]) -> dict[str, An
     }
 
 
+def _deleted(run: LakeRun) -> list[dict[str, Any]]:
+    """Return the tables that are not at their places."""
+    known = Attic(run.job.root).deleted() if run.job.root else {}
+    return [
+        {
+            "table": name,
+            "state": one.state,
+            "parent": one.recipe.parent,
+            "since": one.entry.at,
+            "until": one.entry.until,
+        }
+        for name, one in sorted(known.items())
+    ]
+
+
 def warnings(run: LakeRun) -> list[str]:
     """Return what is wrong with the deleted tables of a lake: parents that changed, and runs that were cut short."""
     if run.job.root is None:
@@ -325,7 +340,7 @@ def summary(run: LakeRun) -> dict[str, Any]:
     edges = found.edges
     told: dict[str, Any] = {
         "lake": run.job.name,
-        "path": run.job.lake.path,
+        "path": str(run.job.root or run.job.lake.path or ""),
         "tables": found.tables.height,
         "bytes": int(found.tables["bytes"].sum()),
         "rejections": _rejections(run),
@@ -337,6 +352,7 @@ def summary(run: LakeRun) -> dict[str, Any]:
         "near": found.near.height,
         "suggestions": found.suggestions.height,
         "warnings": warnings(run),
+        "deleted": _deleted(run),
     }
     return told | ({"plan": plan_summary(plan, run.job.retention)} if plan else {})
 

@@ -121,7 +121,7 @@ class Attic:
         close = nearest(table, known)
         raise UsageError(
             f"{table!r} is not among the {len(known):,} deleted tables of {self.root}.",
-            hint=f"did you mean {close!r}?" if close else "`sluice dedup plan LAKE` lists them.",
+            hint=f"did you mean {close!r}?" if close else "`sluice dedup plan` lists them.",
         )
 
     def leftovers(self) -> Iterator[str]:

@@ -120,6 +120,9 @@ def _reasons(pruned: str) -> str:
 
 
 def _show_saving(plan: Mapping[str, Any]) -> None:
+    if not plan["delete"]:
+        console.print("no table would go")
+        return
     saved = plan["cost_before"] - plan["cost"]
     console.print(
         f"{plan['delete']:,} tables may go: {_size(plan['delete_bytes'])}, rebuilt bit for bit from recipes of "
@@ -155,13 +158,20 @@ def plan(asked: str | None, settings: Path | None, limit: int, root: Path, *, ma
         print_json(told)
         return
     shown = told["plan"]
-    rows = ((one["table"], one["bytes"], one["recipe_bytes"], one["recipe"]) for one in shown["deletions"][:limit])
-    table("Would go", ("table", "bytes", "recipe", "comes back as"), rows, right=("bytes", "recipe"))
+    if shown["deletions"]:
+        rows = ((one["table"], one["bytes"], one["recipe_bytes"], one["recipe"]) for one in shown["deletions"][:limit])
+        table("Would go", ("table", "bytes", "recipe", "comes back as"), rows, right=("bytes", "recipe"))
     if len(shown["deletions"]) > limit:
         console.print(f"[dim]and {len(shown['deletions']) - limit:,} more; --limit shows them[/]")
-    table("Contained, and kept", ("reason", "tables", "meaning"), _kept(shown), right=("tables",))
+    if told["deleted"]:
+        columns = ("table", "state", "since", "until", "parent")
+        rows = ([one[column] for column in columns] for one in told["deleted"][:limit])
+        table(f"Deleted: {len(told['deleted']):,}", ("table", "state", "since", "undo until", "rebuilt from"), rows)
+    if shown["refused"]:
+        table("Contained, and kept", ("reason", "tables", "meaning"), _kept(shown), right=("tables",))
     _show_saving(shown)
-    _show_optimum(shown)
+    if shown["deletions"]:
+        _show_optimum(shown)
     for warning in told["warnings"]:
         console.print(f"[bold red]warning:[/] {warning}")
     if shown["deletions"]:

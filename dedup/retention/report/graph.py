@@ -16,10 +16,10 @@ import polars as pl
 
 __all__ = ["Arrow", "Box", "Drawing", "drawings"]
 
-WIDTH, HEIGHT, GAP, STEP = 300, 46, 90, 62
+WIDTH, HEIGHT, GAP, STEP = 280, 46, 72, 62
 MOST_BOXES = 60
 """Boxes of one drawing; what is beyond is counted below it."""
-_LONGEST = 36
+_LONGEST = 34
 Arrows = dict[tuple[str, str], bool]
 
 
