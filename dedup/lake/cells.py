@@ -43,6 +43,7 @@ def _by_type(parts: Sequence[Part]) -> Iterator[tuple[pl.Series, list[tuple[int,
 def fingerprints(parts: Sequence[Part], policy: str) -> list[np.ndarray]:
     """Return the hashes of each part's cells times the salt of their column, shape (columns, lanes, rows)."""
     cells = [np.empty((part.frame.width, len(LANES), part.frame.height), np.uint64) for part in parts]
+    names = [part.frame.columns for part in parts]
     for values, places in _by_type(parts):
         asked = [cell(pl.col("v"), values.dtype, policy, lane).alias(str(lane)) for lane in range(len(LANES))]
         hashed = values.to_frame().select(asked).get_columns()
@@ -50,7 +51,7 @@ def fingerprints(parts: Sequence[Part], policy: str) -> list[np.ndarray]:
             flat, start = column.to_numpy(), 0
             for number, place in places:
                 stop = start + parts[number].frame.height
-                factor = np.uint64(salt(parts[number].frame.columns[place], lane))
+                factor = np.uint64(salt(names[number][place], lane))
                 np.multiply(flat[start:stop], factor, out=cells[number][place, lane])
                 start = stop
     return cells

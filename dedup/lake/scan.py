@@ -324,9 +324,10 @@ def _outline(storage: Storage, of: str, file: File, name: str, dialect: dict[str
     first, encoding = dialect["first"], dialect["encoding"]
     if of == "jsonl":
         return _json_outline(storage, file, name, encoding)
-    text = first.decode(encoding, errors="ignore").encode().removeprefix(b"\xef\xbb\xbf")
-    if not text.strip():
-        raise NotATable("empty", "it begins with nothing but white space")
+    if file.bytes <= len(first):
+        text, _ = delimited.unicode(first)
+    else:
+        text = first.decode(encoding, errors="ignore").encode().removeprefix(b"\xef\xbb\xbf")
     found = delimited.sniff(text, encoding)
     columns = tuple(Column(column, "String", "text") for column in found.names)
     empty = Print(name, 0, columns, dialect=found.told())

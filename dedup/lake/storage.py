@@ -18,7 +18,7 @@ __all__ = ["Changed", "File", "Storage", "local_file"]
 
 _COPY = 1 << 20
 _WILD = frozenset("*?[")
-_IDENTITY = ("mtime", "LastModified", "last_modified", "updated", "created", "ETag", "etag", "md5", "generation")
+_IDENTITY = ("mtime", "LastModified", "last_modified", "updated", "ETag", "etag", "md5", "generation")
 
 
 class Changed(Exception):
