@@ -332,7 +332,7 @@ def _as_nobody(*arguments: object) -> Ran:
 
 @pytest.mark.timeout(600)
 def test_an_interrupt_ends_with_130_and_the_next_run_goes_on(server: str, ask: Ask, tmp_path: Path) -> None:
-    """Control-C is no crash: one line, exit status 130, nothing left behind, and finished stages are kept."""
+    """Control-C is no crash: at once one line, exit status 130, nothing left behind, and finished stages are kept."""
     with Endpoint(faults=["fine", "fine", *["hang"] * 50]) as endpoint:
         asked = _answers_only(tmp_path, rows(range(5)), rollouts=_through(endpoint, timeout_seconds=120))
         process = subprocess.Popen(
@@ -348,9 +348,11 @@ def test_an_interrupt_ends_with_130_and_the_next_run_goes_on(server: str, ask: A
             assert process.poll() is None
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=300)
+        unasked = [*endpoint.faults]
         endpoint.faults = iter(())
         told = ask("run", asked, "--warehouse", tmp_path / "house", "--json").json
 
     _refused(Ran(process.returncode, out, err), 130, "interrupted", "run the same command again")
+    assert 49 == len(unasked), "the answer that hung was waited for"
     assert {"read", "normalise", "dedup", "gold"} <= {one["stage"] for one in told["stages"] if one["cached"]}
     assert [1] * 5 == [*endpoint.answered.values()]

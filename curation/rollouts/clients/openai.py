@@ -20,6 +20,7 @@ from schemas.recipe.rollouts import OpenAI
 __all__ = ["OpenAIClient"]
 
 _LONGEST_WAIT = 60.0
+_ATTENTION_S = 0.2
 _LARGEST_BODY = 256 * 2**20
 _PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _CHUNK = 64 * 2**10
@@ -103,7 +104,8 @@ class OpenAIClient:
                 under_way |= {pool.submit(self._ask, r): r for _, r in zip(range(room), todo, strict=False)}
                 if not under_way:
                     break
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
+                # polars lets the system restart a wait that a signal cut short: without an end, control-C is not heard
+                for future in wait(under_way, timeout=_ATTENTION_S, return_when=FIRST_COMPLETED).done:
                     request = under_way.pop(future)
                     try:
                         samples = future.result()
