@@ -30,6 +30,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
+from dedup.text.minhash import Banding, band_probes
 from dedup.text.near import removals, similar_pairs
 from dedup.text.shingles import sketch
 from dedup.text.similarity import Pairs
@@ -97,6 +98,17 @@ def shingle_sets(texts: list[str]) -> list[set[str]]:
 def exact(texts: list[str]) -> set[Pair]:
     """Return all pairs, as this library finds them."""
     return _own(texts, lambda store: similar_pairs(store, THRESHOLD, LocalEngine()))
+
+
+def by_minhash(texts: list[str]) -> set[Pair]:
+    """Return the pairs that this library finds among the candidates of its own MinHash, verified exactly."""
+    banding = Banding.reaching(CONFIG.minhash_recall, THRESHOLD)
+
+    def join(store: SetStore) -> Pairs:
+        probes = band_probes(store, banding, LocalEngine(), Path(tempfile.gettempdir()))
+        return similar_pairs(store, THRESHOLD, LocalEngine(), probes)
+
+    return _own(texts, join)
 
 
 def greedy(texts: list[str]) -> set[Pair]:
@@ -170,6 +182,8 @@ def compare(folder: Path, *, peers: bool) -> int:
     table.add_row("sluice, all pairs", *figures(len(texts), seconds, truth, truth))
     removed, spent = timed(greedy, texts)
     table.add_row("sluice, removals with a kept witness", *figures(len(texts), spent, removed, truth))
+    found, spent = timed(by_minhash, texts)
+    table.add_row("sluice, MinHash candidates, verified", *figures(len(texts), spent, found, truth))
     for name, tool in (("datasketch", datasketch), ("rensa", rensa)) if peers else ():
         if importlib.util.find_spec(name) is None:
             table.add_row(f"{name} (skipped: not installed)", *[""] * 5)

@@ -13,14 +13,15 @@ different, so that such a run keeps them all as well).
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import polars as pl
@@ -70,9 +71,10 @@ def grow(count: int, candidates: str) -> int:
         alike = PinnedDedup(threshold=THRESHOLD, candidates=candidates)
         table = TextTable(files=files_at(folder), text=("text",), alike=alike)
         workspace = Workspace(Path(folder) / "warehouse")
-        before, began = peak(), time.process_time()
-        run = run_stage(TEXT_DUPLICATES, {}, table, Services(workspace))
-        spent = time.process_time() - began
+        with Memory() as memory:
+            began = time.process_time()
+            run = run_stage(TEXT_DUPLICATES, {}, table, Services(workspace))
+            spent = time.process_time() - began
         kinds = workspace.scan(run.rows).select(pl.col("removed_id").cast(pl.Int64) % KINDS).collect().to_series()
     copies, edits = int((kinds == COPY).sum()), int((kinds == EDIT).sum())
     right = len(kinds) == copies + edits and copies == count // KINDS
@@ -83,7 +85,8 @@ def grow(count: int, candidates: str) -> int:
         return 1
     print(
         f"{count:>10,} documents, {candidates:<7}: {spent:7.1f} CPU-s, {count / spent:9,.0f} per CPU-s, "
-        f"peak {peak():6.0f} MiB ({before:.0f} before), edits found {edits / (count // KINDS):.4f}",
+        f"memory {memory.before:.0f} to {memory.own:.0f} MiB and {memory.files:.0f} of mapped files, "
+        f"edits found {edits / (count // KINDS):.4f}",
         flush=True,
     )
     return 0
@@ -131,9 +134,29 @@ def make(count: int, folder: Path) -> None:
         pl.DataFrame({"text": part}).write_parquet(folder / f"part-{number:05d}.parquet")
 
 
-def peak() -> float:
-    """Return the largest memory that this process has held so far, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+class Memory:
+    """Watches this process: its own memory, and the pages of files that are mapped and may be taken back, in MiB."""
+
+    def __enter__(self) -> Self:
+        self.own, self.files = self.before, _ = self._now()
+        self._done = threading.Event()
+        self._watcher = threading.Thread(target=self._watch)
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._watcher.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.1):
+            own, files = self._now()
+            self.own, self.files = max(self.own, own), max(self.files, files)
+
+    @staticmethod
+    def _now() -> tuple[float, float]:
+        lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+        return tuple(int(lines[name].split()[0]) / 1024 for name in ("RssAnon", "RssFile"))
 
 
 def main() -> int:
