@@ -11,7 +11,8 @@ from prefect.cache_policies import NO_CACHE
 
 from flows import lake_steps
 from flows.console import progress_for
-from flows.lake_steps import Job, LakeRun
+from flows.lake_job import Job, default_name
+from flows.lake_steps import LakeRun
 from schemas.recipe.lake import Lake
 from schemas.recipe.retention import Retention
 from warehouse.house import Warehouse
@@ -59,7 +60,7 @@ def lake(
         What was found: stages, edges, plan, datasets, report.
     """
     asked = Lake(path=path, **(settings or {}))
-    job = Job(name or lake_steps.default_name(path), asked, Retention(**(retention or {})))
+    job = Job(name or default_name(path), asked, Retention(**(retention or {})))
     told = _publish(_find(job, Path(warehouse)), Path(warehouse))
     create_table_artifact(told["stages"], key="stages", description=f"Pairs of tables of {job.name} by stage")
     create_link_artifact(Path(told["report"]).absolute().as_uri(), key="report", link_text="HTML report")

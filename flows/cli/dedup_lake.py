@@ -54,12 +54,13 @@ def lake(path: str, root: Path, name: str | None, settings: Path | None, *, mach
     PATH is a folder, a glob or a URL of Parquet, CSV and JSON lines files.
     """
     from flows import lake_steps
+    from flows.lake_job import Job, default_name
     from warehouse.house import Warehouse
     from warehouse.stages import Services
 
     sample = {"rows": asked.pop("rows"), "columns": asked.pop("columns")}
     config = _valid(Lake, {"path": path, "sample": sample, "memory_mb": asked.pop("memory"), **asked})
-    job = lake_steps.Job(name or lake_steps.default_name(path), config, _retention(settings))
+    job = Job(name or default_name(path), config, _retention(settings))
     warehouse = Warehouse.open(root)
     services = Services(warehouse.workspace, progress=progress_for(machine=machine))
     told = lake_steps.finish(lake_steps.find(job, warehouse, services), warehouse)
@@ -192,13 +193,14 @@ def _show_optimum(shown: Mapping[str, Any]) -> None:
 def _found(asked: str | None, settings: Path | None, root: Path, *, machine: bool) -> Any:
     """Look through a lake that is known, and plan."""
     from flows import lake_steps
+    from flows.lake_job import Job, remembered
     from warehouse.house import Warehouse
     from warehouse.stages import Services
 
     warehouse = Warehouse.open(root)
-    job = lake_steps.remembered(asked, warehouse)
+    job = remembered(asked, warehouse)
     if settings is not None:
-        job = lake_steps.Job(job.name, job.lake, _retention(settings))
+        job = Job(job.name, job.lake, _retention(settings))
     if not job.folder.is_dir():
         raise UsageError(f"{job.folder} is gone.", hint="`sluice dedup lake PATH` looks at a lake elsewhere.")
     services = Services(warehouse.workspace, progress=progress_for(machine=machine))
@@ -257,12 +259,12 @@ def rebuild(names: tuple[str, ...], asked: str | None, root: Path, *, machine: b
 
 def _root(asked: str | None, root: Path) -> Path:
     """Return the folder of a lake: one that was looked at, or any that was given as a path."""
-    from flows import lake_steps
+    from flows.lake_job import remembered
     from warehouse.house import Warehouse
 
     if asked is not None and Path(asked).is_dir():
         return Path(asked).resolve()
-    return lake_steps.remembered(asked, Warehouse.open(root)).folder
+    return remembered(asked, Warehouse.open(root)).folder
 
 
 def _show_done(done: list[dict[str, Any]], *, machine: bool) -> None:
