@@ -20,7 +20,17 @@ from dedup.text.hashing import mix
 from schemas.errors import InputError
 from schemas.ids import digest
 
-__all__ = ["FINGERPRINT", "Sample", "fingerprints", "frame_lane", "read", "row_lanes", "rows_digest", "salted", "sampled_cells"]
+__all__ = [
+    "FINGERPRINT",
+    "Sample",
+    "fingerprints",
+    "frame_lane",
+    "read",
+    "row_lanes",
+    "rows_digest",
+    "salted",
+    "sampled_cells",
+]
 
 FINGERPRINT = np.dtype([("low", np.uint64), ("high", np.uint64)])
 """The 128 bits of a row."""

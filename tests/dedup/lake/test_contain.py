@@ -144,7 +144,9 @@ def test_edges_say_what_they_need(tmp_path: Path) -> None:
         ("text", {"same": "strict", "narrow": "lossless", "spelled": "text"}),
     ):
         edges = _found(folder, _services(tmp_path), policy=policy).edges.filter(parent="whole.parquet")
-        assert expected == {child.removesuffix(".parquet"): need for child, need in edges.select("child", "needs").rows()}
+        assert expected == {
+            child.removesuffix(".parquet"): need for child, need in edges.select("child", "needs").rows()
+        }
 
 
 @pytest.mark.parametrize(("values", "needs"), [(["0.50", "1.00"], "lossless"), (["0.10", "1.00"], "text")])

@@ -232,7 +232,9 @@ def test_an_object_store_holds_the_same_lake(tmp_path: Path) -> None:
             services = Services(Workspace(tmp_path / f"house{len(results)}"))
             found = survey(config, services)
             edges = contain(found, config, services).edges
-            results.append([(table.name, table.content_key, rows_digest(found.storage, table)) for table in found.tables])
+            results.append(
+                [(table.name, table.content_key, rows_digest(found.storage, table)) for table in found.tables]
+            )
             assert [("deep/part.parquet", "whole.parquet")] == edges.select("child", "parent").rows()
 
     assert results[:1] * 4 == results
