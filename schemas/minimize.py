@@ -120,11 +120,13 @@ class Sweep(Section):
     """Budgets of leaves tried."""
     releases: Annotated[tuple[Release, ...], Field(min_length=1)] = ("attribute", "cell")
     """Forms of release tried."""
-    exchanges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
-    """Merges of buckets tried for attribute releases: weight of personal values guessed right against errors of the
-    task; none for trees alone."""
+    exchanges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+    """Merges tried, of buckets (attribute releases) and of leaves (cell releases): weight of personal values guessed
+    right against errors of the task; none for trees alone."""
     merged_alphas: tuple[Alpha, ...] = (0, 0.5)
-    """Exchange rates of the trees, of the largest budget, whose buckets are merged."""
+    """Exchange rates of the large trees whose buckets and leaves are merged."""
+    merged_leaves: Leaves = 150
+    """Budget of those trees."""
     test_share: Share = 0.33
     """Share of the rows (clients) on which error and risk are measured."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01

@@ -17,7 +17,8 @@ from privacy.minimize.learn.tree import Node
 
 __all__ = ["Trade", "coarsened", "enlarged", "leaf_shares"]
 
-_STRICT = 1e-12
+_FREE = 1e-9
+"""A loss this small is rounding: what can be merged for nothing is merged."""
 _PURITY = 0.05
 """Weight of the Gini impurity beside the expected error: it tells merges apart that change no decision."""
 
@@ -151,7 +152,7 @@ def _next(told: _Cells, sample: Sample, trade: Trade, floor: float, *, improving
     if not (improving or len(small)):
         return None
     found = sorted(_merges(told, sample, trade), key=lambda merge: -merge.worth)
-    if improving and found and found[0].worth > _STRICT:
+    if improving and found and found[0].worth > -_FREE:
         return found[0]
     return next((merge for merge in found if np.isin(small[:, merge.column], (merge.one, merge.other)).any()), None)
 

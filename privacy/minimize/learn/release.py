@@ -113,7 +113,8 @@ def _bucket_names(coding: Coding, buckets: Buckets) -> list[str]:
 
 def _questions(tree: Node, codings: Sequence[Coding], buckets: Sequence[Buckets]) -> Question:
     names = [_bucket_names(coding, column) for coding, column in zip(codings, buckets, strict=True)]
-    numbers = {leaf: f"c{number}" for number, leaf in enumerate(tree.leaves())}
+    numbered = enumerate(tree.leaves())
+    numbers = {leaf: f"c{number if leaf.cell is None else leaf.cell}" for number, leaf in numbered}
 
     def question(node: Node) -> Question | str:
         if node.split is None or node.left is None or node.right is None:

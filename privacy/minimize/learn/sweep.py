@@ -13,6 +13,7 @@ import polars as pl
 from privacy.minimize.charts import Dot, scatter
 from privacy.minimize.learn.bench import Bench, Glance
 from privacy.minimize.learn.binning import Binning, bin_sample, checksum, draw
+from privacy.minimize.learn.cells import with_cells
 from privacy.minimize.learn.coarsen import Trade, coarsened
 from privacy.minimize.learn.fit import SCOUTS, fitted, passed_types, told_apart
 from privacy.minimize.learn.generalize import Generalization, from_tree
@@ -237,13 +238,26 @@ def _grid(binning: Binning, bench: Bench, config: Sweep) -> Iterator[tuple[Choic
             for release in config.releases:
                 choice = Choice(alpha=alpha, leaves=leaves, release=release)
                 yield choice, found if release == "cell" else told_apart(found, distinct, binning)
-    for alpha in config.merged_alphas if "attribute" in config.releases else ():
-        start = from_tree(binning.layout, search.tree(alpha, max(config.leaves)))
-        for exchange in config.exchanges:
-            trade = Trade(criterion_of(binning, alpha), exchange)
-            floor = binning.at_least(config.fit.smallest_group)
-            choice = Choice(alpha=alpha, leaves=max(config.leaves), release="attribute", exchange=exchange)
-            yield choice, coarsened(start, distinct, bench.shares, trade, floor)
+    for alpha in config.merged_alphas:
+        yield from _merged(binning, bench, search, config, alpha)
+
+
+def _merged(
+    binning: Binning, bench: Bench, search: Search, config: Sweep, alpha: float
+) -> Iterator[tuple[Choice, Generalization]]:
+    """Yield what merging makes of a large tree, each exchange rate going on from the one below."""
+    leaves = config.merged_leaves
+    tree = search.tree(alpha, leaves)
+    start = from_tree(binning.layout, tree)
+    floor = binning.at_least(config.fit.smallest_group)
+    for exchange in sorted(config.exchanges):
+        trade = Trade(criterion_of(binning, alpha), exchange)
+        choice = Choice(alpha=alpha, leaves=leaves, release="attribute", exchange=exchange)
+        if "attribute" in config.releases:
+            start = coarsened(start, bench.distinct, bench.shares, trade, floor)
+            yield choice, start
+        if "cell" in config.releases:
+            yield choice.model_copy(update={"release": "cell"}), from_tree(binning.layout, with_cells(tree, trade))
 
 
 def _front(measured: Sequence[Measured]) -> tuple[int, ...]:

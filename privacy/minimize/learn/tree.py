@@ -28,6 +28,8 @@ class Node:
         Size as groups are counted, in the layout's units.
     split
         The next question; None in a leaf.
+    cell
+        Number of the leaf's cell where leaves share cells; None where each leaf is one.
     """
 
     counts: Counts
@@ -35,6 +37,7 @@ class Node:
     split: Split | None = None
     left: Node | None = None
     right: Node | None = None
+    cell: int | None = None
 
     @property
     def children(self) -> tuple[Node, ...]:
@@ -59,7 +62,7 @@ class Node:
         return (node.split for node in self.nodes() if node.split is not None)
 
     def route(self, columns: list[npt.NDArray[np.unsignedinteger]]) -> npt.NDArray[np.intp]:  # type: ignore[type-arg]
-        """Return the number of each row's leaf, counted from the left.
+        """Return the cell of each row: its leaf's number, counted from the left, where leaves do not share cells.
 
         Parameters
         ----------
@@ -72,7 +75,7 @@ class Node:
         while waiting:
             node, rows = waiting.pop()
             if node.split is None:
-                leaf[rows] = number
+                leaf[rows] = number if node.cell is None else node.cell
                 number += 1
                 continue
             goes = node.split.left[columns[node.split.column][rows]]

@@ -1,0 +1,131 @@
+"""Sweeps: what is measured, what is picked, and how it is drawn."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import polars as pl
+import pytest
+
+from privacy.minimize.learn import Swept, sweep
+from privacy.minimize.learn.binning import bin_sample
+from privacy.minimize.learn.cells import with_cells
+from privacy.minimize.learn.coarsen import Trade, coarsened, leaf_shares
+from privacy.minimize.learn.fit import fitted
+from privacy.minimize.learn.generalize import from_tree
+from privacy.minimize.learn.growth import InMemory
+from privacy.minimize.learn.release import to_policy
+from privacy.minimize.learn.search import criterion_of, greedy
+from schemas.errors import UsageError
+from schemas.minimize import Choice, Fit, Sweep
+from tests.privacy.minimize.learn.tables import buckets, planted
+
+pytest.importorskip("sklearn", reason="sweeps need the extra `privacy`")
+
+SMALL = Sweep(
+    fit=Fit(targets=("y",), personal=("sex", "job"), min_samples_leaf=20),
+    alphas=(0.0, 0.5),
+    leaves=(2, 8),
+    exchanges=(0.1, 0.5),
+    merged_alphas=(0.0,),
+    merged_leaves=12,
+)
+
+
+@pytest.fixture(scope="module")
+def swept() -> Swept:
+    """A small sweep over a planted policy."""
+    return sweep(planted(1_500), SMALL)
+
+
+def test_front_is_what_nothing_beats(swept):
+    """No measured policy has both less error and no more risk than one of the front."""
+    for place in swept.front:
+        one = swept.measured[place]
+        assert not [
+            other
+            for other in swept.measured
+            if other.error is not None and other.error < one.error and other.risk <= one.risk
+        ]
+
+
+def test_pick_follows_its_rule(swept):
+    """The pick has the least risk among those within the tolerance of the raw data's error."""
+    good = [one for one in swept.measured if one.error is not None and one.error <= swept.raw_error + 0.01]
+    assert min(one.risk for one in good) == swept.measured[swept.picked].risk
+    assert f"{swept.raw_error + 0.01:.4f}" in swept.rule
+    assert swept.measured[swept.picked].release == swept.policy.release
+
+
+def test_raw_data_and_guessing_are_told(swept):
+    """The planted target is learned from raw data, and guessing is told apart from the release."""
+    assert swept.raw_error < 0.01 < swept.majority_error
+    assert all(swept.base_risk - 0.02 <= one.risk for one in swept.measured)
+
+
+def test_person_overrides_the_rule():
+    """A choice from the grid becomes the policy; one that is not in the grid is refused."""
+    choice = Choice(alpha=0.5, leaves=2, release="cell")
+    found = sweep(planted(800), SMALL.model_copy(update={"choice": choice}))
+    one = found.measured[found.picked]
+    assert (0.5, 2, "cell", None) == (one.alpha, one.leaves, one.release, one.exchange)
+    assert "a person" in found.rule
+    with pytest.raises(UsageError, match=r"alpha 0\.3"):
+        sweep(planted(800), SMALL.model_copy(update={"choice": Choice(alpha=0.3, leaves=2, release="cell")}))
+
+
+def test_order_of_rows_changes_nothing(swept):
+    """The same rows in another order give the same table and the same pick."""
+    table = planted(1_500)
+    other = sweep(table.sample(fraction=1, shuffle=True, seed=1), SMALL)
+    assert swept.table.equals(other.table)
+    assert swept.policy.digest == other.policy.digest
+
+
+def test_drawing_shows_every_measured_policy(swept):
+    """The drawing is well-formed and has a dot for each measured policy, a key and a ring."""
+    root = ET.fromstring(swept.draw())
+    circles = [element for element in root.iter() if element.tag.endswith("circle")]
+    measured = [one for one in swept.measured if one.error is not None]
+    kinds = {one.release for one in measured}
+    assert len(measured) + len(kinds) + 1 == len(circles)
+
+
+def test_merging_prices_what_is_released():
+    """Two columns that say the same are both released by a tree that asks both; merging drops what is spare."""
+    draw = np.random.default_rng(2)
+    age = draw.integers(20, 60, 3_000)
+    table = pl.DataFrame(
+        {
+            "age": age,
+            "club": np.where(age > 40, draw.choice(["a", "b"], 3_000), draw.choice(["c", "d"], 3_000)),
+            "sex": draw.choice(["F", "M"], 3_000),
+            "y": ((age > 40) ^ (draw.random(3_000) < 0.2)).astype(int),
+        }
+    )
+    binning, sample = bin_sample(table, Fit(targets=("y",), personal=("club", "sex"), alpha=0.0, max_leaf_nodes=12))
+    tree = greedy(InMemory(sample), binning, criterion_of(binning, 0.0), 12)
+    start = from_tree(binning.layout, tree)
+    merged = coarsened(start, sample, leaf_shares(tree, sample), Trade(criterion_of(binning), 0.2))
+    assert merged.total < start.total
+    assert (1, 1) == (merged.sizes[1], merged.sizes[2])
+    assert 2 <= merged.sizes[0] < start.sizes[0]
+
+
+def test_leaves_that_decide_alike_share_a_cell():
+    """A tree of many leaves over a planted policy needs two cells, in the policy as on the bench."""
+    binning, sample = bin_sample(planted(), Fit(targets=("y",), personal=("sex",), alpha=0.0, release="cell"))
+    tree = greedy(InMemory(sample), binning, criterion_of(binning, 0.0), 12)
+    found = from_tree(binning.layout, with_cells(tree, Trade(criterion_of(binning), 0.2)))
+    cells = found.release(sample)["cell"]
+    assert 2 == len(np.unique(cells))
+    assert 2 == len(np.unique(np.column_stack([cells, sample.targets[0]]), axis=0))
+    policy = to_policy(binning, found, fitted(binning, sample.rows, 0), {"y": "int"})
+    assert policy.cells is not None
+    assert ("c0", "c1") == tuple(sorted(policy.cells.cells))
+
+
+def test_planted_policy_is_picked(swept):
+    """The pick tells age and job apart where the target does, and nothing else."""
+    assert {"age", "job"} == set(buckets(swept.policy))
