@@ -76,11 +76,11 @@ class _Attribute:
         return 2 if self.continuous else 1
 
     @property
-    def attacks(self) -> tuple[tuple[str, str], ...]:
+    def attacks(self) -> tuple[tuple[str, str, str], ...]:
         return (
-            ("reconstruction", "cell"),
-            ("non_personal_knowledge", "background"),
-            ("leave_one_out", f"xor(everything, truth_{self.number})"),
+            ("reconstruction", "cell", "trusted_cell"),
+            ("non_personal_knowledge", "background", "trusted_background"),
+            ("leave_one_out", f"xor(everything, truth_{self.number})", "trusted_others"),
         )
 
 

@@ -74,6 +74,12 @@ FROM classes JOIN population USING (cell);
 CREATE OR REPLACE TEMP MACRO packed(votes, code) AS votes::BIGINT * 2147483648 + (2147483647 - code);
 CREATE OR REPLACE TEMP MACRO unpacked(best) AS (2147483647 - best % 2147483648)::INTEGER;
 
+-- what attackers trust: places that hold enough records of their sample
+{% for place in ("cell", "background") %}
+CREATE OR REPLACE TEMP TABLE trusted_{{ place }} AS
+SELECT {{ place }} AS place FROM coded WHERE NOT test GROUP BY place HAVING count(*) >= {{ fewest }};
+{% endfor %}
+
 {% for a in attributes %}
 -- how much each class tells of {{ a.comment }}
 CREATE OR REPLACE TEMP TABLE held AS
@@ -105,7 +111,7 @@ FROM (
   GROUP BY cell
 );
 
-{% for attack, place in a.attacks %}
+{% for attack, place, trusted in a.attacks %}
 -- {{ attack }}: the attacker knows records up to "place", and therefore also their cell and their own bucket
 CREATE OR REPLACE TEMP VIEW placed AS
 SELECT {{ place }} AS place, cell, own_{{ a.number }} AS own, code_{{ a.number }} AS code, test FROM coded;
@@ -114,11 +120,13 @@ SELECT place, own, code FROM placed WHERE NOT test
 {% if a.window == 2 %}
 UNION ALL SELECT place, own, code - 1 FROM placed WHERE NOT test AND code > 0
 {% endif %};
-CREATE OR REPLACE TEMP TABLE trusted AS
+{% if attack == "leave_one_out" %}
+CREATE OR REPLACE TEMP TABLE trusted_others AS
 SELECT place FROM placed WHERE NOT test GROUP BY place HAVING count(*) >= {{ fewest }};
+{% endif %}
 CREATE OR REPLACE TEMP TABLE by_place AS
 SELECT place, unpacked(max(packed(votes, code))) AS guess
-FROM (SELECT place, code, count(*) AS votes FROM votes SEMI JOIN trusted USING (place) GROUP BY ALL) GROUP BY place;
+FROM (SELECT place, code, count(*) AS votes FROM votes SEMI JOIN {{ trusted }} USING (place) GROUP BY ALL) GROUP BY place;
 {% if attack == "reconstruction" %}
 CREATE OR REPLACE TEMP TABLE by_cell AS SELECT place AS cell, guess FROM by_place;
 CREATE OR REPLACE TEMP TABLE by_own AS
