@@ -9,7 +9,7 @@ from schemas.enums import Isolation, Status
 
 __all__ = ["VERIFIER_VERSION", "Judgement", "Task", "fault", "verdict"]
 
-VERIFIER_VERSION = "1"
+VERIFIER_VERSION = "2"
 """Changes whenever a verdict may."""
 
 

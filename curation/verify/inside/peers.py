@@ -231,10 +231,13 @@ class Peer(Objects):
         given = [*args, *request["kwargs"].values()]
         before = self._seen(given)
         value = of(*args, **request["kwargs"])
-        seen, attributes = self._seen(given)
-        same = next((at for at in seen if value is given[at]), None)
+        after = self._seen(given)
+        changed = [*after[0].items()] if after != before else []
+        if not changed:
+            self._begin()
+        same = next((at for at in after[0] if value is given[at]), None)
         result = {"ok": encode(value, self)} if same is None else {"same": same}
-        return result if (seen, attributes) == before else {**result, "changed": [*seen.items()]}
+        return {**result, "changed": changed} if changed else result
 
     def _seen(self, given: list[Any]) -> tuple[dict[int, Any], list[Any]]:
         """Return how arguments that may change look now, by position, and the attributes of instances among them."""
