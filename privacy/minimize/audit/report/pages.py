@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["html", "markdown", "write"]
 
-_LONG = 70
-
 
 def html(result: AuditResult, pareto: str | None = None) -> str:
     """Return an audit as an HTML page.
@@ -35,7 +33,7 @@ def html(result: AuditResult, pareto: str | None = None) -> str:
 
 def markdown(result: AuditResult) -> str:
     """Return an audit as Markdown."""
-    return _pages(escape=False).get_template("report.md").render(_told(result))
+    return _pages(escape=False).get_template("report.md.txt").render(_told(result))
 
 
 def write(result: AuditResult, folder: Path, name: str = "audit", pareto: str | None = None) -> dict[str, Path]:
@@ -98,7 +96,7 @@ def _pages(*, escape: bool) -> Environment:
     ours, house = files("privacy.minimize.audit.report"), files("warehouse.report")
     sources = {
         name: folder.joinpath(name).read_text(encoding="utf-8")
-        for folder, name in ((ours, "report.html"), (ours, "report.md"), (ours, "audit.css"), (house, "report.css"))
+        for folder, name in ((ours, "report.html"), (ours, "report.md.txt"), (ours, "audit.css"), (house, "report.css"))
     }
     environment = Environment(
         loader=DictLoader(sources),
@@ -112,7 +110,6 @@ def _pages(*, escape: bool) -> Environment:
         "count": "{:,}".format,
         "words": _words,
         "cell": _cell,
-        "short": _short,
     }
     return environment
 
@@ -129,7 +126,3 @@ def _cell(text: object) -> str:
     """Return text that stays in its cell of a Markdown table."""
     safe = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").replace("`", "\\`")
     return " ".join(safe.splitlines())
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _LONG else text[: _LONG - 1].rstrip(", ") + "…"
