@@ -133,12 +133,22 @@ class Attic:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Make the folder if need be, and let nobody else change the lake through Sluice meanwhile."""
+        """Make the folder if need be, and let nobody else change the lake through Sluice meanwhile.
+
+        Raises
+        ------
+        InputError
+            If the lake is not a folder.
+        WarehouseError
+            If it cannot be written.
+        """
         if not self.root.is_dir():
             raise InputError(f"{self.root} is not a folder.", hint="name the folder that holds the lake.")
         try:
             self.folder.mkdir(exist_ok=True)
             with Workspace(self.folder).lock("retention"):
+                for stale in self.folder.glob("scratch-*"):
+                    remove(stale)
                 yield
         except OSError as error:
             raise WarehouseError(

@@ -116,6 +116,9 @@ def _all_come_back(lake: Path, whole: dict[str, bytes]) -> None:
         for table in list(keeper.deleted):
             keeper.rebuild(table)
     assert whole == content(lake)
+    assert ["attic.sqlite", "locks"] == sorted(
+        path.name for path in (lake / ".sluice").iterdir() if path.is_file() or any(path.iterdir())
+    )
 
 
 def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
