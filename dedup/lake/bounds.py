@@ -23,7 +23,7 @@ __all__ = ["Bounds", "merged", "of_frame", "of_parquet"]
 
 _LONGEST = 64
 _ORDERED = frozenset({"number", "text", "boolean", "date", "datetime", "instant", "duration", "time"})
-_EXACT = frozenset({"number", "boolean", "date", "datetime", "instant", "duration", "time"})
+_EXACT = frozenset({"number", "boolean", "date", "datetime", "instant", "duration"})
 Written = list[Any]
 _NANOSECONDS = {"ms": 10**6, "us": 10**3, "ns": 1}
 
@@ -128,7 +128,7 @@ def _scaled(value: Any, of: pl.DataType) -> Any:
 
 
 def of_parquet(path: Path, names: Sequence[str], types: Sequence[pl.DataType]) -> list[Bounds]:
-    """Return the bounds that a Parquet footer gives for leaf columns; of text no bound counts as attained.
+    """Return the bounds that a Parquet footer gives for leaf columns; nothing is believed of text.
 
     Source: parquet-format, *Statistics*: since PARQUET-2352 writers may cut the values of min_value and max_value.
     """
@@ -147,18 +147,14 @@ def _footer_bounds(chunk: Any, of: pl.DataType) -> Bounds:
         return Bounds()
     nulls = told.null_count if told.has_null_count else None
     if nulls is not None and nulls == chunk.num_values:
-        return Bounds(None, None, True, nulls)
-    kind = family(of)
-    if not told.has_min_max or kind not in _ORDERED or isinstance(of, (pl.Decimal, pl.Time)):
+        return Bounds(attained=True, nulls=nulls)
+    exact = told.has_min_max and family(of) in _EXACT and not of.is_decimal()
+    sides = (told.min_raw, told.max_raw) if exact else (None, None)
+    if not all(isinstance(side, (int, float)) for side in sides) or not sides[0] <= sides[1]:
         return Bounds(nulls=nulls)
-    low, high = told.min_raw if of.is_temporal() else told.min, told.max_raw if of.is_temporal() else told.max
-    if of.is_temporal() and not isinstance(low, int):
+    if of.is_unsigned_integer() and sides[0] < 0:
         return Bounds(nulls=nulls)
-    if isinstance(low, float) and (np.isnan(low) or np.isnan(high)):
-        return Bounds(nulls=nulls)
-    if isinstance(low, bytes):
-        return Bounds(nulls=nulls)
-    return Bounds(_scaled(low, of), _scaled(high, of), kind in _EXACT, nulls)
+    return Bounds(_scaled(sides[0], of), _scaled(sides[1], of), attained=True, nulls=nulls)
 
 
 def _written(value: Any) -> Any:

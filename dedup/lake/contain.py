@@ -88,8 +88,7 @@ def contain(lake: Survey, config: Lake, services: Services) -> Containment:
     ]
     with engine_of(config, services) as engine:
         run = _Run(lake, config, services, engine, schemas)
-        found = run.by_paper() if config.method == "paper" else run.exactly()
-    return found
+        return run.by_paper() if config.method == "paper" else run.exactly()
 
 
 class _Run:

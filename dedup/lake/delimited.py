@@ -155,7 +155,7 @@ def _from_body(first: str, head: str, encoding: str) -> Dialect:
     second = _fields(lines[0], separator) if lines else []
     alike = [bool(_NUMBER.fullmatch(name)) for name in names] == [bool(_NUMBER.fullmatch(value)) for value in second]
     if alike and any(map(_is_value, names)):
-        return Dialect(separator, _named([""] * len(names)), False, encoding)
+        return Dialect(separator, _named([""] * len(names)), header=False, encoding=encoding)
     return Dialect(separator, _named(names), encoding=encoding)
 
 
@@ -235,7 +235,7 @@ def _parsed(
         frame, counted, found = parse_together([bodies[place]], dialect)
         frames.append(frame)
         rows[place] = counted[0]
-        faults |= {place: fault for fault in found.values()}
+        faults.update((place, fault) for fault in found.values())
     return pl.concat(frames), rows.tolist(), faults
 
 

@@ -20,3 +20,6 @@ class NotATable(Exception):
         self.reason = reason
         self.detail = detail
         super().__init__(f"{reason}: {detail}")
+
+    def __reduce__(self) -> tuple[type[NotATable], tuple[str, str]]:
+        return NotATable, (self.reason, self.detail)

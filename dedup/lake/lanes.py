@@ -142,7 +142,7 @@ def missing(child: Lane, parent: Lane) -> Iterator[np.ndarray]:
 
 
 def _all_found(values: np.ndarray, others: np.ndarray) -> bool:
-    """Tell whether all values are among the others, both being distinct and sorted: merging is faster than looking up."""
+    """Tell whether all values are among the others, both being distinct and sorted; merging beats looking up."""
     if len(values) * _SPARSE < len(others) or len(others) < _FEW:
         return bool(_found(values, others)[1].all())
     both = np.concatenate([values, others])

@@ -153,10 +153,9 @@ class Projector:
                 for sorter, lane in zip(sorters, batch, strict=True):
                     sorter.add(lane)
             for place, columns in enumerate(left):
-                path, lanes = folder / f"{place}.rows", []
+                path, ours = folder / f"{place}.rows", sorters[place * len(LANES) : (place + 1) * len(LANES)]
                 with path.open("wb") as target:
-                    for sorter in sorters[place * len(LANES) : (place + 1) * len(LANES)]:
-                        lanes.append(_write(sorter, target, folder))
+                    lanes = [_write(sorter, target, folder) for sorter in ours]
                 self.store.keep_sorted_rows(key, columns, path, lanes)
             self._keep_entropy(table, left[0], sample)
         return found.bytes

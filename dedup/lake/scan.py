@@ -70,7 +70,7 @@ class Found:
     bytes_read: int = 0
 
 
-def scan(
+def scan(  # noqa: PLR0913, PLR0917 - all that reading needs
     files: Iterable[tuple[File, str]], storage: Storage, store: Store, keep: int, engine: Engine, progress: Progress
 ) -> dict[File, Found]:
     """Return what is in each file, reading those that changed since they were last read.

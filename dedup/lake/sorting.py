@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,7 @@ def _cuts(run: tuple[Path, int], edges: list[int]) -> Iterator[Values]:
     path, size = run
     values = np.memmap(path, np.uint64, "r", shape=(size,))
     places = [0, *np.searchsorted(values, np.array(edges, np.uint64)).tolist(), size]
-    for start, stop in zip(places[:-1], places[1:], strict=True):
+    for start, stop in pairwise(places):
         count = stop - start
         counts = np.fromfile(path, np.uint64, count, offset=(size + start) * 8)
         yield np.fromfile(path, np.uint64, count, offset=start * 8), counts

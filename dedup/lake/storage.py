@@ -122,7 +122,7 @@ class Storage:
         """Return the stamp that the file at ``place`` has now."""
         if self.remote:
             return _told(self._system()[0].info(place))
-        return _stamp(os.stat(place))
+        return _stamp(Path(place).stat())
 
     @contextmanager
     def local(self, file: File) -> Iterator[Path]:
@@ -141,10 +141,12 @@ class Storage:
         if path.is_file():
             return [local_file(path.parent, path)]
         if _WILD & set(self.url) and not path.exists():
-            fixed = [part for part in _until_wild(path.parts)]
+            fixed = list(_until_wild(path.parts))
             root = Path(*fixed) if fixed else Path()
             return [
-                local_file(root, Path(name)) for name in glob.glob(self.url, recursive=True) if os.path.isfile(name)
+                local_file(root, Path(name))
+                for name in glob.glob(self.url, recursive=True)  # noqa: PTH207 - takes absolute patterns
+                if Path(name).is_file()
             ]
         if not path.is_dir():
             return []
@@ -178,7 +180,7 @@ def _until_wild(parts: tuple[str, ...]) -> Iterator[str]:
 
 def local_file(root: Path, path: Path) -> File:
     """Return a file on this machine, named by its path under ``root``."""
-    told = os.stat(path)
+    told = path.stat()
     return File(path.relative_to(root).as_posix(), str(path), told.st_size, told.st_mtime_ns, _stamp(told))
 
 

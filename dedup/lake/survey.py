@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +15,7 @@ from dedup.lake.storage import File, Storage, local_file
 from dedup.lake.store import Store
 from dedup.lake.tables import Rejection, Table, grouped, joined
 from schemas.recipe.lake import Lake
-from warehouse.engines import Engine, LocalEngine, engine
+from warehouse.engines import Engine, engine
 from warehouse.stages import Services
 
 if TYPE_CHECKING:
@@ -54,9 +56,14 @@ def store_of(config: Lake, services: Services) -> Store:
     return Store(services.workspace.root / "cache" / "lake", config.policy)
 
 
-def engine_of(config: Lake, services: Services) -> Engine:
-    """Return the engine that the services bring, or else the one that ``config`` names."""
-    return services.engine or (LocalEngine() if config.engine == "local" else engine(config.engine))
+@contextmanager
+def engine_of(config: Lake, services: Services) -> Iterator[Engine]:
+    """Lend the engine that the services bring, or else start the one that ``config`` names, and end it."""
+    if services.engine is not None:
+        yield services.engine
+        return
+    with engine(config.engine) as started:
+        yield started
 
 
 def survey(config: Lake, services: Services) -> Survey:

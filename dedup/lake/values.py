@@ -84,7 +84,7 @@ def salt(column: str, lane: int) -> int:
     return int(digest([column, lane])[:16], 16) | 1
 
 
-def cell(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:
+def cell(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:  # noqa: PLR0911 - one per family
     """Return the 64-bit hash of each value of a column, as ``policy`` encodes it; null has a hash of its own.
 
     Parameters

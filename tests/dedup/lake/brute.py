@@ -67,7 +67,7 @@ def by_value(value: Any) -> Any:
     return value
 
 
-def by_text(value: Any) -> Any:
+def by_text(value: Any) -> Any:  # noqa: PLR0911 - one per type
     """Return how a value is spelled; lists keep their shape."""
     if value is None:
         return None

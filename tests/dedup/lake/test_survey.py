@@ -259,7 +259,7 @@ def test_a_lake_that_is_not_there(path: str, tmp_path: Path) -> None:
     """A path that leads nowhere is an error that says so."""
     place = path if "://" in path else tmp_path / path
 
-    with pytest.raises(InputError, match="nowhere|nosuchprotocol"):
+    with pytest.raises(InputError, match=r"nowhere|nosuchprotocol"):
         _survey(place, tmp_path / "house")
 
 
