@@ -31,6 +31,7 @@ _MOST_LINES = 8
 _DEADLY = (Status.TLE, Status.ILE, Status.MLE, Status.OLE)
 _MOST_DEATHS = 8
 _RUNS = 2
+_ABOUT_FUNCTIONS = (VerifierKind.ASSERTS, VerifierKind.CALLS)
 
 
 class _Judge(Protocol):
@@ -123,7 +124,7 @@ def admit(problem: Problem, texts: Sequence[str], judge: _Judge, config: Gold) -
     Parameters
     ----------
     problem
-        A problem judged by asserts. Its first reference is believed.
+        A problem that asks for a function. Its first reference is believed.
     texts
         What a model wrote when asked for tests.
     judge
@@ -139,13 +140,15 @@ def admit(problem: Problem, texts: Sequence[str], judge: _Judge, config: Gold) -
     Raises
     ------
     UsageError
-        If the problem is not judged by asserts.
+        If the problem asks for no function.
     """
     settings = verifier(problem)
-    if settings["kind"] != VerifierKind.ASSERTS:
-        raise UsageError(f"generated tests are asserts; {problem['problem_id']} is judged by {settings['kind']!r}.")
+    if settings["kind"] not in _ABOUT_FUNCTIONS:
+        raise UsageError(
+            f"generated tests are asserts about functions; {problem['problem_id']} is judged by {settings['kind']!r}."
+        )
     references = list(problem["reference_solutions"] or ())[:1]
-    trial = _Trial(problem["verifier"], judge)
+    trial = _Trial(canonical_json({**settings, "kind": VerifierKind.ASSERTS}), judge)
     tests = [_Evidence(proposal) for proposal in proposals(texts, settings["entry_point"])]
     for reference in references * _RUNS:
         trial.note(reference, tests, "reference")

@@ -15,6 +15,7 @@ from schemas.errors import SluiceError
 __all__ = ["COMMANDS", "main", "sluice"]
 
 COMMANDS = {
+    "admit-tests": ("judge", "Admit tests that a model wrote for DATASET by evidence."),
     "audit": ("versions", "Hold a published version against its contract again."),
     "clean": ("house", "Remove what no version needs: orphan branches, files and unfinished work."),
     "compare": ("data", "Compare the pass rates of two checkpoints (POLICY@REVISION each), problem by problem."),

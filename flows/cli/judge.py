@@ -90,7 +90,10 @@ def _lines(path: Path, problems: Mapping[str, Any], column: str, kind: type) -> 
 def admit_tests(
     dataset: str, texts: Path, out: Path, root: Path, *, machine: bool, isolation: str, wrong: int, mutants: int
 ) -> None:
-    """Say which tests in TEXTS (JSON lines of problem_id and tests, a list of texts) DATASET's answers bear out."""
+    """Admit tests that a model wrote for DATASET by evidence.
+
+    TEXTS holds JSON lines of problem_id and tests, a list of texts; each assert in them is judged on its own.
+    """
     name, _, ref = dataset.partition("@")
     rows = Warehouse.open(root, read_only=True).scan(name, ref or "latest").unique("problem_id").collect()
     problems = {row["problem_id"]: row for row in rows.iter_rows(named=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -14,7 +15,7 @@ from schemas.errors import UsageError
 from schemas.recipe.gold import Gold
 from schemas.recipe.verify import Verify
 from schemas.records import GENERATED_TEST
-from tests.curation.code_problems import asserted, called
+from tests.curation.code_problems import asserted, called, stream
 
 CONFIG = Gold(verify=Verify(time_limit_s=1, workers=1), mutants=4)
 
@@ -76,10 +77,18 @@ def test_without_a_reference_nothing_is_admitted(judge: Judge) -> None:
     assert ["not_judged"] == admit(problem, ["assert clamp(12, 1, 9) == 9"], judge, CONFIG)["reason"].to_list()
 
 
-def test_only_asserts_can_be_proposed(judge: Judge) -> None:
+def test_problems_of_recorded_calls_get_tests_too(judge: Judge) -> None:
+    """Whatever judges a function now, asserts about it can be proposed."""
+    problem = called(1)
+    name = json.loads(problem["verifier"])["entry_point"]
+    table = admit(problem, [f"assert {name}('nonsense', 1, 2, 3, 4) == 5"], judge, CONFIG)
+    assert ["reference_fails"] == table["reason"].to_list()
+
+
+def test_only_functions_are_tested_so(judge: Judge) -> None:
     """Problems of other kinds are refused by name."""
-    with pytest.raises(UsageError, match="judged by 'calls'"):
-        admit(called(1), [], judge, CONFIG)
+    with pytest.raises(UsageError, match="judged by 'stdio'"):
+        admit(stream(1), [], judge, CONFIG)
 
 
 def test_the_sharpest_are_chosen(judge: Judge) -> None:
