@@ -6,8 +6,8 @@
 ``rows`` counts everything that the SQL script tells of rows drawn from Adult: 12 columns, 8 personal, stored in four
 buckets each. ``attackers`` attacks Uniform(4) of Adult by counting, by training with impossible values ruled out, and
 by the same training with their log-probabilities set to 0. FOLDER holds the real inputs (default: SLUICE_DATA, or
-../shared/data). The exit code is 1 if a million rows take 10 CPU-seconds, ten times the rows take twenty times as long, or the trained
-attacker is right in less than 88 % of all cases.
+../shared/data). The exit code is 1 if a million rows take 10 CPU-seconds, ten times the rows take twenty times as long,
+or the trained attacker is right in less than 88 % of all cases.
 """
 
 from __future__ import annotations
