@@ -9,7 +9,7 @@ import json
 import sqlite3
 import subprocess
 import sys
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
@@ -229,9 +229,8 @@ def test_nanoseconds_above_a_border_are_above_it() -> None:
     """Engines that hold nanoseconds compare them; polars, DuckDB and the device agree."""
     border = datetime(1960, 1, 1)  # noqa: DTZ001 - a type without a zone
     policy = policy_of({"at": Interval(type="datetime", borders=[border])}, passthrough={"row": "int"})
-    nanos = [
-        int((border - datetime(1970, 1, 1)) / timedelta(microseconds=1)) * 1000 + step for step in (-1, 0, 1, 1000)
-    ]
+    at_border = pl.Series([border]).dt.epoch("ns").item()
+    nanos = [at_border + step for step in (-1, 0, 1, 1000)]
     frame = pl.DataFrame({"at": pl.Series(nanos).cast(pl.Datetime("ns")), "row": range(4)})
     texts = ["1959-12-31T23:59:59.999999999", "1960-01-01T00:00"]
     texts += ["1960-01-01 00:00:00.000000001", "1960-01-01T00:00:00.000001"]
@@ -274,3 +273,39 @@ def test_every_stored_value_is_one_that_the_policy_lists(corpus: Corpus) -> None
         stored = {name: value for name, value in row.items() if name not in corpus.policy.passthrough}
         assert list(corpus.policy.stored) == list(stored)
         assert all(value in corpus.policy.stored[name] for name, value in stored.items())
+
+
+_WIDE = 10**36
+_BOUNDARIES = [
+    (pl.Int64(), Interval(type="int", borders=["-1.5", "-0.5"]), [-2, -1, 0, 1, None]),
+    (pl.Int64(), Interval(type="int", borders=[str(2**53) + ".5"]), [2**53 - 1, 2**53, 2**53 + 1, -(2**63), 2**63 - 1]),
+    (pl.UInt64(), Interval(type="int", borders=["-0.5", str(2**64 - 2)]), [0, 1, 2**64 - 3, 2**64 - 2, 2**64 - 1]),
+    (pl.Int128(), Interval(type="int", borders=[f"{_WIDE}.5"]), [_WIDE - 1, _WIDE, _WIDE + 1, -_WIDE, None]),
+    (
+        pl.Decimal(38, 2),
+        Interval(type="decimal", scale=2, borders=["-0.255", f"{10**34 + 1}.555"]),
+        [Decimal("-0.26"), Decimal("-0.25"), Decimal(f"{10**34 + 1}.55"), Decimal(f"{10**34 + 1}.56"), None],
+    ),
+]
+_EXPECTED = [
+    ["b0", "b1", "b2", "b2", "__null__"],
+    ["b0", "b0", "b1", "b0", "b1"],
+    ["b1", "b1", "b1", "b1", "b2"],
+    ["b0", "b0", "b1", "b0", "__null__"],
+    ["b0", "b1", "b1", "b2", "__null__"],
+]
+
+
+@pytest.mark.parametrize(("boundary", "expected"), list(zip(_BOUNDARIES, _EXPECTED, strict=True)))
+def test_values_next_to_a_border_are_told_apart_without_rounding(boundary: Any, expected: list[str]) -> None:
+    """Below zero, beyond 2^53 and 2^64, and in decimals of 36 digits, by hand and in every engine of this process."""
+    dtype, rule, values = boundary
+    corpus = Corpus(
+        policy_of({"n": rule}, passthrough={"row": "int"}),
+        {"n": Raw(dtype, tuple(values)), "row": Raw(pl.Int64(), tuple(range(len(values))))},
+    )
+
+    assert expected == [row["n"] for row in _python(corpus)]
+    assert expected == [row["n"] for row in _texts(polars_target.minimize(corpus.frame, corpus.policy.spec))]
+    for target in ("duckdb", "sql"):
+        assert expected == [row["n"] for row in _duckdb(corpus, compile_policy(corpus.policy, target))]
