@@ -28,6 +28,7 @@ _HINT = "`sluice schema policy` prints every key with its meaning."
 _NAME = r"^[a-z][a-z0-9_]*$"
 _HASHED = ("release", "columns", "cells", "passthrough", "client", "missing")
 _PLAIN = re.compile(r"-?\d+(\.\d+)?")
+_BREAKS = re.compile("[\x85\u2028\u2029]")
 
 
 class Fitted(Section):
@@ -246,7 +247,7 @@ class _Border(str):
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes borders as numbers, and indents lists."""
+    """Writes borders as numbers, and quotes what YAML would fold."""
 
 
 def _border(dumper: yaml.SafeDumper, border: _Border) -> yaml.Node:
@@ -255,4 +256,11 @@ def _border(dumper: yaml.SafeDumper, border: _Border) -> yaml.Node:
     return dumper.represent_scalar(f"tag:yaml.org,2002:{'float' if '.' in border else 'int'}", str(border))
 
 
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
+    """Quote a text that holds one of YAML's own line breaks, which would come back as a space."""
+    style = '"' if _BREAKS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
 _Dumper.add_representer(_Border, _border)
+_Dumper.add_representer(str, _text)

@@ -39,6 +39,14 @@ def test_a_saved_policy_comes_back_as_it_was(tmp_path_factory: pytest.TempPathFa
     assert corpus.policy.to_yaml() == found.to_yaml()
 
 
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", " \u2029 ", "\r\n", "\ufeff", "\x7f", "\t"])
+def test_texts_with_unusual_white_space_come_back(tmp_path: Path, text: str) -> None:
+    """A category that YAML would take for a line break is still that category."""
+    policy = policy_of({"job": Categories(type="str", buckets={"g0": [text]})})
+
+    assert policy.digest == Policy.load(_saved(tmp_path, policy)).digest
+
+
 def test_the_file_keeps_the_json_schema_that_is_printed(tmp_path: Path) -> None:
     """What is saved is valid under the schema that `sluice schema policy` prints."""
     import yaml
