@@ -177,7 +177,7 @@ def wide_table(rows: int) -> pl.DataFrame:
 def except_(small: Path, large: Path) -> int:
     """Return the rows that DuckDB's EXCEPT leaves."""
     query = f"SELECT count(*) FROM (SELECT * FROM '{small}' EXCEPT SELECT * FROM '{large}')"
-    return duckdb.sql(query).fetchone()[0]
+    return duckdb.sql(query).fetchall()[0][0]
 
 
 def anti_join(small: Path, large: Path) -> int:

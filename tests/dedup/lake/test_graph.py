@@ -81,7 +81,9 @@ def test_evidence_is_what_chance_does_not_explain() -> None:
     grid = np.array([(a, b) for a in range(20) for b in range(20)], np.uint64).T
     linked = np.stack([np.arange(50), np.arange(50) * 7]).astype(np.uint64)
 
-    scores = [weigh(len(cells), cells.shape[1], entropy(cells)).score for cells in (single, grid, linked[:, :5], linked)]
+    scores = [
+        weigh(len(cells), cells.shape[1], entropy(cells)).score for cells in (single, grid, linked[:, :5], linked)
+    ]
 
     assert [0.0, 0.0] == pytest.approx(scores[:2], abs=1e-6)
     assert 0 < scores[2] < 0.5 < scores[3] < 1
