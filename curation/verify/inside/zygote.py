@@ -28,7 +28,6 @@ __all__ = ["main"]
 
 _TICK_S, _BLINK_S = 0.05, 0.005
 _PATIENCE = 20
-_PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _PRELOAD = (
     "bisect", "cmath", "collections.abc", "copy", "dataclasses", "datetime", "enum", "functools", "heapq", "io",
     "itertools", "json", "math", "operator", "random", "re", "string", "time", "traceback", "typing",
