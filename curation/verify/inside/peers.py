@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from enum import Enum
 from types import NoneType
@@ -23,6 +24,7 @@ __all__ = ["Peer"]
 _DETAIL = 300
 _FIXED = (bool, int, float, complex, str, bytes, frozenset, range, NoneType)
 """Types of arguments that a call cannot change."""
+_CONTAINERS = (list, dict, set, deque, bytearray)
 _LIMITS = ("MLE", "OLE")
 _NEVER_RAISED = (ExceptionGroup, UnicodeError, StopIteration, StopAsyncIteration)
 """Built-in exceptions that need more than a message, or would quietly end a loop of the tests over results."""
@@ -57,8 +59,9 @@ class Peer(Objects):
         named = dict(zip(kwargs, sent[len(args) :], strict=True))
         answer = self._exchange({"op": "call", "of": target, "args": sent[: len(args)], "kwargs": named})
         for at, new in answer.get("changed", ()):
-            if answer.get("ok") is not None:
-                self._used[id(given[at])] = given[at], new, deepcopy(sent[at])
+            if answer.get("ok") is not None and isinstance(given[at], _CONTAINERS):
+                with suppress(RecursionError):
+                    self._used[id(given[at])] = given[at], new, deepcopy(sent[at])
             _update(given[at], new)
         return given[answer["same"]] if "same" in answer else answer["ok"]
 
