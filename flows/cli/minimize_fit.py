@@ -73,9 +73,9 @@ def fit(  # noqa: PLR0917 - options
 ) -> None:
     """Learn a policy from INPUT: a small consented sample of records at full resolution.
 
-    Policies of many sizes are learned and measured on records that none of them saw. The pick has the least risk
-    among those whose error is within the tolerance of the raw data's; --alpha, --leaves and --release choose another.
-    Risks are empirical: a stronger attacker may exist.
+    Policies of many sizes are learned. The pick has the least risk among those whose error is within the tolerance of
+    the raw data's, on records that none of them saw; --alpha, --leaves and --release choose another. The figures are
+    of further records that did not decide the pick. Risks are empirical: a stronger attacker may exist.
     """
     sweeping = {"tolerance": tolerance, "releases": (release,) if release else None}
     once = {"alpha": alpha, "max_leaf_nodes": leaves, "release": release}
@@ -147,7 +147,7 @@ def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, mach
         console.print(
             f"Error of {', '.join(wanted.fit.targets)}: raw data {swept.raw_error:.4f}, guessing"
             f" {swept.majority_error:.4f}. Risk (personal attributes guessed right) without any data:"
-            f" {swept.base_risk:.4f}.",
+            f" {swept.base_risk:.4f}. All figures are of test rows that neither the search nor the pick saw.",
             soft_wrap=True,
         )
         console.print(f"Picked: {swept.rule}.", soft_wrap=True)

@@ -14,7 +14,7 @@ from schemas.errors import MissingExtra
 if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-__all__ = ["Fold", "class_shares", "classifier_error", "majority_error"]
+__all__ = ["Fold", "class_shares", "classifier_errors", "majority_error"]
 
 Codes = npt.NDArray[Any]
 
@@ -62,8 +62,8 @@ class Fold:
         return float(np.average(guessed != self.target, weights=self.weights))
 
 
-def classifier_error(train: Fold, test: Fold, seed: int = 0) -> float:
-    """Return the error on test rows of gradient boosting trained on released buckets.
+def classifier_errors(train: Fold, tests: Sequence[Fold], seed: int = 0) -> list[float]:
+    """Return the errors on several parts held back of gradient boosting trained once on released buckets.
 
     One released column (as in a `cell` release) is not trained on but counted: the commonest class of each cell.
     None at all leaves the commonest class of all.
@@ -76,16 +76,17 @@ def classifier_error(train: Fold, test: Fold, seed: int = 0) -> float:
     Examples
     --------
     >>> cells = Fold({"cell": np.array([0, 0, 1])}, np.array([1, 1, 0]))
-    >>> classifier_error(cells, cells)
-    0.0
+    >>> classifier_errors(cells, [cells])
+    [0.0]
     """
     columns = list(train.release)
     if not columns:
-        return majority_error(train.target, test.target, test.weights)
+        return [majority_error(train.target, test.target, test.weights) for test in tests]
     if len(columns) == 1:
-        return test.error(_commonest(train, train.release[columns[0]], test.release[columns[0]]))
+        (name,) = columns
+        return [test.error(_commonest(train, train.release[name], test.release[name])) for test in tests]
     fitted = _boosting(seed).fit(train.matrix(columns), train.target, sample_weight=train.weights)
-    return test.error(fitted.predict(test.matrix(columns)))
+    return [test.error(fitted.predict(test.matrix(columns))) for test in tests]
 
 
 def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:

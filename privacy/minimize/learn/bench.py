@@ -1,4 +1,4 @@
-"""The bench on which policies are measured: rows to learn from, rows that were held back."""
+"""The bench on which policies are measured: rows to learn from, rows to choose by, rows to report on."""
 
 from __future__ import annotations
 
@@ -14,12 +14,20 @@ import polars as pl
 from privacy.minimize.evaluate.encoding import cells
 from privacy.minimize.evaluate.folds import held_back
 from privacy.minimize.evaluate.risk import Exposure, exposure, groups
-from privacy.minimize.evaluate.utility import Fold, class_shares, classifier_error, majority_error
+from privacy.minimize.evaluate.utility import Fold, class_shares, classifier_errors, majority_error
 from privacy.minimize.learn.binning import Binning, collapse
 from privacy.minimize.learn.generalize import Generalization
 from privacy.minimize.learn.sample import Sample
 
-__all__ = ["Bench", "Glance"]
+__all__ = ["Bench", "Errors", "Glance"]
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of one classifier on the rows to choose by, and on those that nothing was chosen by."""
+
+    validation: float
+    test: float
 
 
 @dataclass(frozen=True)
@@ -28,34 +36,38 @@ class Glance:
 
     Parameters
     ----------
-    exposure
-        What the table attacker guesses.
+    validation, test
+        What the table attacker guesses of the validation rows, and of the test rows.
     sizes
         Sizes of the groups of training rows (clients).
     expected
         Share of training rows that are not of the class that is likeliest in their group.
     """
 
-    exposure: Exposure
+    validation: Exposure
+    test: Exposure
     sizes: npt.NDArray[np.float64]
     expected: float
 
 
 class Bench:
-    """Training rows, test rows, and what is measured of a release on them.
+    """Training rows, validation rows, test rows, and what is measured of a release on them.
+
+    Classifier and attacker learn from the training rows.
 
     Parameters
     ----------
-    share
-        Share of the rows (clients) that is held back, drawn by content, not by place.
+    test_share
+        Share of the rows (clients) to report on, drawn by content, not by place.
+    validation_share
+        Share of the others to choose by, drawn alike.
     """
 
-    def __init__(self, binning: Binning, sample: Sample, share: float) -> None:
-        held = _held(binning, sample, share)
+    def __init__(self, binning: Binning, sample: Sample, test_share: float, validation_share: float) -> None:
         self._binning = binning
-        self._errors: dict[tuple[Any, ...], float] = {}
-        self.train = sample.take(np.flatnonzero(~held))
-        self.test = sample.take(np.flatnonzero(held))
+        self._errors: dict[tuple[Any, ...], Errors] = {}
+        rest, self.test = _divided(binning, sample, test_share)
+        self.train, self.validation = _divided(binning, rest, validation_share)
         self.distinct = collapse(self.train)
 
     @cached_property
@@ -66,31 +78,33 @@ class Bench:
         return [class_shares(Fold(release, target, self.distinct.weights), seed) for target in self.distinct.targets]
 
     @cached_property
-    def raw_error(self) -> float:
-        """Error on raw data."""
-        return self.error(self._everything)
+    def raw_errors(self) -> Errors:
+        """Errors on raw data."""
+        return self.errors(self._everything)
 
     @cached_property
     def majority_error(self) -> float:
-        """Error of always guessing the commonest class."""
+        """Error on the test rows of always guessing the commonest class."""
         pairs = zip(self.train.targets, self.test.targets, strict=True)
         return float(np.mean([majority_error(train, test, self.test.weights) for train, test in pairs]))
 
     def glance(self, found: Generalization) -> Glance:
         """Return what is cheap to measure of a release."""
         support = self.train.weights if self.train.support is None else self.train.support
-        seen = exposure(self._attacked(self.train, found), self._attacked(self.test, found))
+        known = self._attacked(self.train, found)
+        seen = (exposure(known, self._attacked(part, found)) for part in (self.validation, self.test))
         sizes = groups(found.release(self.train), self.train.rows, support) / self._binning.layout.unit
-        return Glance(seen, sizes, self._expected(found))
+        return Glance(*seen, sizes, self._expected(found))
 
-    def error(self, found: Generalization) -> float:
-        """Return the error of a classifier trained on a release, averaged over the targets."""
+    def errors(self, found: Generalization) -> Errors:
+        """Return the errors of a classifier trained on a release, averaged over the targets."""
         release = found.release(self.train)
         key = tuple((name, codes.tobytes()) for name, codes in release.items())
         if key not in self._errors:
-            folds = zip(self._folds(self.train, found), self._folds(self.test, found), strict=True)
+            parts = (self._folds(part, found) for part in (self.train, self.validation, self.test))
             seed = self._binning.config.seed
-            self._errors[key] = float(np.mean([classifier_error(train, test, seed) for train, test in folds]))
+            errors = [classifier_errors(train, held, seed) for train, *held in zip(*parts, strict=True)]
+            self._errors[key] = Errors(*np.mean(errors, axis=0).tolist())
         return self._errors[key]
 
     @cached_property
@@ -117,6 +131,11 @@ class Bench:
         names = [layout.codings[attribute.column].name for attribute in layout.personal]
         personal = {name: sample.personal(number) for number, name in enumerate(names)}
         return found.release(sample), personal, sample.weights
+
+
+def _divided(binning: Binning, sample: Sample, share: float) -> tuple[Sample, Sample]:
+    held = _held(binning, sample, share)
+    return sample.take(np.flatnonzero(~held)), sample.take(np.flatnonzero(held))
 
 
 def _held(binning: Binning, sample: Sample, share: float) -> npt.NDArray[np.bool_]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import polars as pl
 import pytest
 
 from privacy.minimize.learn import Swept, sweep
+from privacy.minimize.learn.bench import Bench
 from privacy.minimize.learn.binning import bin_sample
 from privacy.minimize.learn.cells import with_cells
 from privacy.minimize.learn.coarsen import Trade, coarsened, leaf_shares
@@ -40,22 +44,56 @@ def swept() -> Swept:
 
 
 def test_front_is_what_nothing_beats(swept):
-    """No measured policy has both less error and no more risk than one of the front."""
+    """On the validation rows no policy has both less error and no more risk than one of the front."""
     for place in swept.front:
         one = swept.measured[place]
         assert not [
             other
             for other in swept.measured
-            if other.error is not None and other.error < one.error and other.risk <= one.risk
+            if other.validation_error is not None
+            and other.validation_error < one.validation_error
+            and other.validation_risk <= one.validation_risk
         ]
 
 
 def test_pick_follows_its_rule(swept):
-    """The pick has the least risk among those within the tolerance of the raw data's error."""
-    good = [one for one in swept.measured if one.error is not None and one.error <= swept.raw_error + 0.01]
-    assert min(one.risk for one in good) == swept.measured[swept.picked].risk
-    assert f"{swept.raw_error + 0.01:.4f}" in swept.rule
+    """On the validation rows the pick has the least risk among those within the tolerance of the raw data's error."""
+    allowed = float(re.search(r"at most (0\.\d+) on validation rows", swept.rule)[1])
+    tried = [one for one in swept.measured if one.validation_error is not None]
+    good = [one for one in tried if one.validation_error <= allowed + 5e-5]
+    assert min(one.validation_risk for one in good) == swept.measured[swept.picked].validation_risk
     assert swept.measured[swept.picked].release == swept.policy.release
+
+
+def test_reported_rows_are_seen_by_nothing_else():
+    """The three parts share no row and make up the table; learning sees the first alone."""
+    table = planted(1_000).with_columns(number=pl.int_range(1_000))
+    binning, sample = bin_sample(table, SMALL.fit.model_copy(update={"max_bins": 1_000}))
+    bench = Bench(binning, sample, 0.3, 0.2)
+    place = binning.names.index("number")
+    parts = [set(part.columns[place].tolist()) for part in (bench.train, bench.validation, bench.test)]
+    assert [560, 140, 300] == [len(part) for part in parts]
+    assert set(range(1_000)) == set().union(*parts)
+    assert bench.distinct.rows <= 560
+
+
+class Turned(Bench):
+    """A bench whose test rows have the opposite target."""
+
+    def __init__(self, *given):
+        super().__init__(*given)
+        self.test = replace(self.test, targets=[1 - codes for codes in self.test.targets])
+
+
+def test_choices_do_not_look_at_the_reported_rows(swept, monkeypatch):
+    """Turning the target of the test rows turns the reported errors, and moves neither the front nor the pick."""
+    monkeypatch.setattr(import_module("privacy.minimize.learn.sweep"), "Bench", Turned)
+    other = sweep(planted(1_500), SMALL)
+    assert (swept.front, swept.picked) == (other.front, other.picked)
+    assert swept.policy.digest == other.policy.digest
+    tried = [place for place, one in enumerate(swept.measured) if one.error is not None]
+    turned = [1 - other.measured[place].error for place in tried]
+    assert pytest.approx([swept.measured[place].error for place in tried]) == turned
 
 
 def test_raw_data_and_guessing_are_told(swept):
