@@ -108,7 +108,7 @@ class Choice(Section):
 
 
 class Sweep(Section):
-    """Many searches over (alpha, leaves, release), measured on rows that none of them saw."""
+    """Many searches over (alpha, leaves, release), chosen among and reported on by rows that none of them saw."""
 
     fit: Fit
     """What all have in common; its `alpha`, `max_leaf_nodes` and `release` are replaced."""
@@ -120,17 +120,24 @@ class Sweep(Section):
     """Budgets of leaves tried."""
     releases: Annotated[tuple[Release, ...], Field(min_length=1)] = ("attribute", "cell")
     """Forms of release tried."""
-    exchanges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+    exchanges: tuple[Annotated[float, Field(ge=0, le=1)], ...] = (
+        0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3,
+    )  # fmt: skip
     """Merges tried, of buckets (attribute releases) and of leaves (cell releases): weight of personal values guessed
     right against errors of the task; none for trees alone."""
     merged_alphas: tuple[Alpha, ...] = (0, 0.5)
     """Exchange rates of the large trees whose buckets and leaves are merged."""
-    merged_leaves: Leaves = 150
+    merged_leaves: Leaves = 200
     """Budget of those trees."""
+    merged_min_samples_leaf: Annotated[int, Field(ge=1)] = 20
+    """Fewest rows (clients) in a leaf of the trees whose buckets are merged, where that is less than `fit` says: what
+    is released are the merged buckets, of which `smallest_group` still holds."""
     test_share: Share = 0.33
-    """Share of the rows (clients) on which error and risk are measured."""
+    """Share of the rows (clients) on which error and risk are reported; neither search nor pick sees them."""
+    validation_share: Share = 0.2
+    """Share of the other rows (clients) by which the front and the pick are chosen; no search sees them."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    """The pick has the least risk among those whose error is within this much of the raw data's."""
+    """The pick has the least risk among those whose error is within this much of the raw data's, on validation rows."""
     choice: Choice | None = None
     """A person's choice instead of the rule's."""
 

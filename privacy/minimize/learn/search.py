@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -61,6 +62,11 @@ class Search:
         self._source = source
         self._binning = binning
         self._scouts = scouts
+
+    def with_least(self, rows: int) -> Search:
+        """Return the search over the same sample for trees whose leaves may be as small as ``rows``."""
+        config = self._binning.config.model_copy(update={"min_samples_leaf": rows})
+        return Search(self._source, replace(self._binning, config=config), self._scouts)
 
     def tree(self, alpha: float, leaves: int) -> Node:
         """Return the best tree found with at most ``leaves`` leaves."""

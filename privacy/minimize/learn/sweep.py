@@ -1,4 +1,4 @@
-"""The sweep: many policies, measured on records that none of them saw, and the pick among those that nothing beats."""
+"""The sweep: many policies, the pick among those that nothing beats, and figures from records that no choice saw."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from privacy.minimize.charts import Dot, scatter
-from privacy.minimize.learn.bench import Bench, Glance
+from privacy.minimize.learn.bench import Bench, Errors, Glance
 from privacy.minimize.learn.binning import Binning, bin_sample, checksum, draw
 from privacy.minimize.learn.cells import with_cells
 from privacy.minimize.learn.coarsen import Trade, coarsened
@@ -33,7 +33,9 @@ _SLACK = 0.005
 
 @dataclass(frozen=True)
 class Measured:
-    """One policy of a sweep, and what was measured of it on the test rows.
+    """One policy of a sweep, and what was measured of it.
+
+    All figures but those named after validation are of the test rows, which neither search nor pick saw.
 
     Parameters
     ----------
@@ -44,6 +46,8 @@ class Measured:
         that it could not be on the front.
     risk
         Accuracy of the table attacker, averaged over the personal attributes.
+    validation_error, validation_risk
+        The same on the validation rows, by which front and pick are chosen.
     worst, worst_risk
         The attribute that is told most beyond its commonest value, and the attacker's accuracy on it.
     buckets
@@ -58,6 +62,8 @@ class Measured:
     exchange: float | None
     error: float | None
     risk: float
+    validation_error: float | None
+    validation_risk: float
     worst: str
     worst_risk: float
     buckets: int
@@ -86,9 +92,9 @@ class Swept:
     measured
         All policies.
     raw_error, majority_error
-        Error on raw data, and of always guessing the commonest class.
+        Error on raw data, and of always guessing the commonest class; on the test rows.
     base_risk
-        Accuracy of guessing without a release.
+        Accuracy of guessing without a release, on the test rows.
     rule
         By which rule the pick was made, in a sentence.
     picked
@@ -107,7 +113,7 @@ class Swept:
 
     @cached_property
     def front(self) -> tuple[int, ...]:
-        """Places of the policies that no other beats in both error and risk, least risk first."""
+        """Places of the policies that none beats in both error and risk on the validation rows, least risk first."""
         return _front(self.measured)
 
     @property
@@ -120,7 +126,7 @@ class Swept:
         )
 
     def draw(self, *, standalone: bool = True) -> str:
-        """Return error against risk as SVG: every measured policy, the front, the pick.
+        """Return error against risk on the test rows as SVG: every measured policy, the front, the pick.
 
         Parameters
         ----------
@@ -134,14 +140,15 @@ class Swept:
             if one.error is not None
         ]
         title = f"{len(dots)} policies; ringed: {self.rule}"
-        axes = {"x": "risk: accuracy of the table attacker", "y": "error of the task"}
+        axes = {"x": "risk: accuracy of the table attacker", "y": "error of the task on test rows"}
         return scatter(dots, **axes, title=title, standalone=standalone)
 
 
 def sweep(frame: pl.DataFrame | pl.LazyFrame, config: Sweep, progress: Progress | None = None) -> Swept:
-    """Learn a policy for every point of a grid, measure all on held-back rows, and pick one by a stated rule.
+    """Learn a policy for every point of a grid, and pick one by a stated rule.
 
-    All risks are empirical: a stronger attacker may exist.
+    Policies are learned from training rows, chosen among by validation rows, and reported on by test rows, so that no
+    choice flatters the figures. All risks are empirical: a stronger attacker may exist.
 
     Parameters
     ----------
@@ -160,16 +167,16 @@ def sweep(frame: pl.DataFrame | pl.LazyFrame, config: Sweep, progress: Progress 
     told = progress or Silent()
     types = passed_types(frame.lazy(), config.fit)
     binning, sample = bin_sample(frame, config.fit)
-    bench = Bench(binning, sample, config.test_share)
+    bench = Bench(binning, sample, config.test_share, config.validation_share)
     measured, base = _measure(bench, list(_found(binning, bench, config)), config, told)
-    picked, rule = _pick(measured, bench.raw_error, config)
+    picked, rule = _pick(measured, bench.raw_errors.validation, config)
     one = measured[picked]
     told.finish("sweep", f"{len(measured)} policies; picked error {one.error:.4f} at risk {one.risk:.4f}")
     chosen = {"alpha": one.alpha, "max_leaf_nodes": one.leaves, "release": one.release}
     final = replace(binning, config=config.fit.model_copy(update=chosen))
-    more = _plain(one.figures | {"rule": rule, "raw_error": bench.raw_error})
-    policy = to_policy(final, one.found, fitted(final, bench.train.rows, checksum(bench.train), **more), types)
-    return Swept(measured, bench.raw_error, bench.majority_error, base, rule, picked, policy)
+    more = _plain(one.figures | {"rule": rule, "raw_error": bench.raw_errors.test, "learned_rows": bench.train.rows})
+    policy = to_policy(final, one.found, fitted(final, sample.rows, checksum(sample), **more), types)
+    return Swept(measured, bench.raw_errors.test, bench.majority_error, base, rule, picked, policy)
 
 
 def _measure(
@@ -182,24 +189,26 @@ def _measure(
         glances.append(bench.glance(generalization))
         told.advance("sweep")
     weights = config.fit.leakage_weights
-    near = _near([(glance.exposure.mean(weights), glance.expected) for glance in glances])
+    near = _near([(glance.validation.mean(weights), glance.expected) for glance in glances])
     measured = []
     for place, ((choice, generalization), glance) in enumerate(zip(found, glances, strict=True)):
         wanted = place in near or choice == config.choice
-        error = bench.error(generalization) if wanted else None
-        measured.append(_measured(choice, generalization, glance, error, weights))
-    return tuple(measured), glances[0].exposure.base(weights)
+        errors = bench.errors(generalization) if wanted else None
+        measured.append(_measured(choice, generalization, glance, errors, weights))
+    return tuple(measured), glances[0].test.base(weights)
 
 
 def _measured(
-    choice: Choice, found: Generalization, glance: Glance, error: float | None, weights: Mapping[str, float]
+    choice: Choice, found: Generalization, glance: Glance, errors: Errors | None, weights: Mapping[str, float]
 ) -> Measured:
-    seen, sizes = glance.exposure, glance.sizes
+    seen, sizes = glance.test, glance.sizes
     worst = seen.worst if seen.accuracy else ""
     return Measured(
         **choice.model_dump(),
-        error=error,
+        error=errors and errors.test,
         risk=seen.mean(weights),
+        validation_error=errors and errors.validation,
+        validation_risk=glance.validation.mean(weights),
         worst=worst,
         worst_risk=seen.accuracy.get(worst, 0.0),
         buckets=found.total,
@@ -238,33 +247,42 @@ def _grid(binning: Binning, bench: Bench, config: Sweep) -> Iterator[tuple[Choic
             for release in config.releases:
                 choice = Choice(alpha=alpha, leaves=leaves, release=release)
                 yield choice, found if release == "cell" else told_apart(found, distinct, binning)
-    for alpha in config.merged_alphas:
-        yield from _merged(binning, bench, search, config, alpha)
+    for release in config.releases if config.exchanges else ():
+        merged = _merged_buckets if release == "attribute" else _merged_leaves
+        for alpha in config.merged_alphas:
+            for exchange, found in merged(binning, bench, search, config, alpha):
+                yield Choice(alpha=alpha, leaves=config.merged_leaves, release=release, exchange=exchange), found
 
 
-def _merged(
+def _merged_buckets(
     binning: Binning, bench: Bench, search: Search, config: Sweep, alpha: float
-) -> Iterator[tuple[Choice, Generalization]]:
-    """Yield what merging makes of a large tree, each exchange rate going on from the one below."""
-    leaves = config.merged_leaves
-    tree = search.tree(alpha, leaves)
-    start = from_tree(binning.layout, tree)
+) -> Iterator[tuple[float, Generalization]]:
+    """Yield what merging makes of a large tree's buckets, each exchange rate going on from the one below."""
+    least = min(config.fit.min_samples_leaf, config.merged_min_samples_leaf)
+    tree = search.with_least(least).tree(alpha, config.merged_leaves)
+    found = from_tree(binning.layout, tree)
     floor = binning.at_least(config.fit.smallest_group)
     for exchange in sorted(config.exchanges):
         trade = Trade(criterion_of(binning, alpha), exchange)
-        choice = Choice(alpha=alpha, leaves=leaves, release="attribute", exchange=exchange)
-        if "attribute" in config.releases:
-            start = coarsened(start, bench.distinct, bench.shares, trade, floor)
-            yield choice, start
-        if "cell" in config.releases:
-            yield choice.model_copy(update={"release": "cell"}), from_tree(binning.layout, with_cells(tree, trade))
+        found = coarsened(found, bench.distinct, bench.shares, trade, floor)
+        yield exchange, found
+
+
+def _merged_leaves(
+    binning: Binning, _: Bench, search: Search, config: Sweep, alpha: float
+) -> Iterator[tuple[float, Generalization]]:
+    """Yield what merging makes of a large tree's leaves, for each exchange rate."""
+    tree = search.tree(alpha, config.merged_leaves)
+    for exchange in sorted(config.exchanges):
+        trade = Trade(criterion_of(binning, alpha), exchange)
+        yield exchange, from_tree(binning.layout, with_cells(tree, trade))
 
 
 def _front(measured: Sequence[Measured]) -> tuple[int, ...]:
     order = sorted(range(len(measured)), key=lambda place: _rank(measured[place]))
     best, front = np.inf, []
     for place in order:
-        error = measured[place].error
+        error = measured[place].validation_error
         if error is not None and error < best:
             best = error
             front.append(place)
@@ -272,20 +290,21 @@ def _front(measured: Sequence[Measured]) -> tuple[int, ...]:
 
 
 def _rank(one: Measured) -> tuple[float, float, int]:
-    return one.risk, np.inf if one.error is None else one.error, one.buckets
+    return one.validation_risk, np.inf if one.validation_error is None else one.validation_error, one.buckets
 
 
 def _pick(measured: Sequence[Measured], raw_error: float, config: Sweep) -> tuple[int, str]:
     if config.choice is not None:
         return _chosen(measured, config.choice), "chosen by a person"
     allowed = raw_error + config.tolerance
-    known = [place for place, one in enumerate(measured) if one.error is not None]
-    good = [place for place in known if measured[place].error <= allowed]  # type: ignore[operator]
+    known = {place: one.validation_error for place, one in enumerate(measured) if one.validation_error is not None}
+    good = [place for place, error in known.items() if error <= allowed]
     if good:
-        rule = f"least risk with an error of at most {allowed:.4f}, within {config.tolerance:g} of the raw data's"
+        within = f"within {config.tolerance:g} of the raw data's"
+        rule = f"least risk with an error of at most {allowed:.4f} on validation rows, {within}"
         return min(good, key=lambda place: _rank(measured[place])), rule
-    rule = f"least error, for none is within {config.tolerance:g} of the raw data's {raw_error:.4f}"
-    return min(known, key=lambda place: (measured[place].error, _rank(measured[place]))), rule
+    rule = f"least error, for none is within {config.tolerance:g} of the raw data's {raw_error:.4f} on validation rows"
+    return min(known, key=lambda place: (known[place], _rank(measured[place]))), rule
 
 
 def _chosen(measured: Sequence[Measured], choice: Choice) -> int:
