@@ -179,11 +179,11 @@ class _Target:
             Most cells of a way.
         """
         ways = len(cells)
-        keys = (cells + np.arange(ways)[:, None] * size) * self.size + self.classes
+        keys = cells + np.arange(ways)[:, None] * size + self.classes.astype(np.intp) * (ways * size)
         weights = None if self.weights is None else np.tile(self.weights, ways)
-        table = np.bincount(keys.ravel(), weights, ways * size * self.size).reshape(ways, size, self.size)
-        totals = table.sum(axis=2)
-        within = (totals - (table**2).sum(axis=2) / np.maximum(totals, 1)) * totals / np.maximum(totals - 1, 1)
+        table = np.bincount(keys.ravel(), weights, ways * size * self.size).reshape(self.size, ways, size)
+        totals = table.sum(axis=0)
+        within = (totals - (table**2).sum(axis=0) / np.maximum(totals, 1)) * totals / np.maximum(totals - 1, 1)
         within = np.where(totals > 1, within, self.impurity * totals).sum(axis=1)
         return self.impurity - within / totals.sum(axis=1)
 

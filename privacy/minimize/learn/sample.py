@@ -78,15 +78,17 @@ class Sample:
         columns = [_of(codes, rows) for codes in self.columns]
         for group, starts, codes in self.groups:
             classes = _of(codes, rows)
-            size = int(np.prod(group))
+            size = prod(group)
+            joint = np.empty((layout.bins, size))
             for column, coded in enumerate(columns):
-                joint = _pair_counts(coded, classes, layout.codings[column].bins, size, weights)
-                spread(joint.reshape(-1, *group), counted[layout.of(column)], starts)
+                bins = layout.codings[column].bins
+                joint[layout.of(column)] = _pair_counts(coded, classes, bins, size, weights).reshape(bins, size)
+            spread(joint.reshape(-1, *group), counted, starts)
+        if support is None:
+            counted[:, -1] = counted[:, : layout.targets[0]].sum(axis=1)
+            return counted
         for column, coded in enumerate(columns):
-            part = counted[layout.of(column)]
-            part[:, -1] = (
-                part[:, : layout.targets[0]].sum(axis=1) if support is None else np.bincount(coded, support, len(part))
-            )
+            counted[layout.of(column), -1] = np.bincount(coded, support, layout.codings[column].bins)
         return counted
 
     def goes_left(self, rows: Rows, split: Split) -> npt.NDArray[np.bool_]:
