@@ -34,7 +34,7 @@ def _publish(run: LakeRun, root: Path) -> dict[str, Any]:
 
 @flow(name="lake", flow_run_name="{path}", validate_parameters=False)
 def lake(
-    path: str,
+    path: str | None = None,
     warehouse: str = "sluice-warehouse",
     *,
     name: str | None = None,
@@ -46,11 +46,11 @@ def lake(
     Parameters
     ----------
     path
-        Folder, glob or URL of the lake.
+        Folder, glob or URL of the lake; without one, ``settings`` name ``tables`` of the warehouse.
     warehouse
         Folder of the warehouse.
     name
-        What the datasets are called after; by default the last part of the path.
+        What the datasets are called after; by default the last part of the path, or ``tables``.
     settings, retention
         Settings of `schemas.recipe.lake.Lake` and of `schemas.recipe.retention.Retention`.
 

@@ -52,14 +52,16 @@ class Job:
         return self.root
 
 
-def default_name(path: str) -> str:
-    """Return what the datasets of a lake are called after.
+def default_name(path: str | None) -> str:
+    """Return what the datasets of a lake are called after; without a path it is tables of the warehouse.
 
     Examples
     --------
     >>> default_name("/data/COVID-19 lake/")
     'covid_19_lake'
     """
+    if path is None:
+        return "tables"
     return re.sub(r"[^a-z0-9]+", "_", Path(path.rstrip("/*")).name.lower()).strip("_") or "lake"
 
 

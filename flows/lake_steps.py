@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -24,16 +22,12 @@ from dedup.retention.plan import Plan, Planner, retention_frame
 from dedup.retention.report.page import write as write_page
 from dedup.retention.rows import Sources
 from dedup.retention.store import Recipes
+from flows.frames import publish_frames, scratch
 from flows.lake_job import Job, remember
-from schemas.contracts import contract
 from schemas.ids import canonical_json, digest
 from schemas.recipe.retention import Retention
-from schemas.tables import TableRef
 from warehouse import explore
-from warehouse.fingerprint import content_hash
-from warehouse.gate import audit
 from warehouse.house import Warehouse
-from warehouse.invariants import Build as AuditedBuild
 from warehouse.stages import Services
 
 __all__ = [
@@ -99,60 +93,22 @@ def _planned(job: Job, found: Containment, warehouse: Warehouse, services: Servi
     """Return the plan for a lake whose containment is known; recipes made on the way are kept in the warehouse."""
     tables = {table.name: table for table in found.survey.tables}
     needed = {one.recipe.parent for one in Attic(job.folder).deleted().values()}
-    with _scratch(warehouse) as scratch:
+    with scratch(warehouse) as place:
         planner = Planner(
             tables,
             found.edges,
             job.retention,
             recipes=recipes_of(warehouse),
-            sources=Sources(job.folder, scratch),
-            scratch=scratch,
+            sources=Sources(job.folder, place),
+            scratch=place,
             progress=services.progress,
         )
         return planner.plan(needed)
 
 
-@contextmanager
-def _scratch(warehouse: Warehouse) -> Iterator[Path]:
-    """Give an empty folder in the warehouse, gone afterwards."""
-    work = warehouse.root / "work"
-    work.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".lake-", dir=work) as folder:
-        yield Path(folder)
-
-
 def recipes_of(warehouse: Warehouse) -> Recipes:
     """Return the recipes that were tried for plans."""
     return Recipes(warehouse.root / "cache" / "recipes.sqlite")
-
-
-def _publish(run: LakeRun, warehouse: Warehouse) -> dict[str, str]:
-    """Audit and publish what was found, and return the datasets' versions by name.
-
-    Raises
-    ------
-    GateFailed, GateBroken, PublishConflict, WarehouseError
-        As `Warehouse.publish`.
-    """
-    refs = {suffix: (of, _written(suffix, of, frame, warehouse)) for suffix, of, frame in run.frames()}
-    hashes = {suffix: ref.content_hash for suffix, (_, ref) in refs.items()}
-    run_id = f"run_{digest([run.job.name, hashes, version('sluice')])[:16]}"
-    entry = _entry(run, run_id, hashes)
-    warehouse.upsert_run({**entry, "status": "running"})
-    versions = {}
-    for suffix, (of, ref) in refs.items():
-        context = AuditedBuild(warehouse.workspace, content_hash=ref.content_hash)
-        name = f"{run.job.name}_{suffix}"
-        published = warehouse.publish(
-            name,
-            of,
-            ref,
-            run_id=run_id,
-            audit=lambda paths, of, context=context: audit(paths, of, context=context),
-        )
-        versions[name] = published.version.version
-    warehouse.upsert_run({**entry, "status": "published", "finished_at": datetime.now(UTC)})
-    return versions
 
 
 def finish(run: LakeRun, warehouse: Warehouse) -> dict[str, Any]:
@@ -164,31 +120,14 @@ def finish(run: LakeRun, warehouse: Warehouse) -> dict[str, Any]:
         As `Warehouse.publish`.
     """
     told = summary(run)
-    told["datasets"] = _publish(run, warehouse)
+    told["datasets"] = publish_frames(run.job.name, "lake", run.frames(), partial(_entry, run), warehouse)
     told["report"] = str(write_page(warehouse.root, told, {suffix: frame for suffix, _, frame in run.frames()}))
     told["duckdb"] = str(explore.write(warehouse))
     remember(run.job, warehouse)
     return told
 
 
-def _written(suffix: str, of: str, frame: pl.DataFrame, warehouse: Warehouse) -> TableRef:
-    """Write a frame as a table of the workspace, named by its content."""
-    known = contract(of)
-    ordered = frame.sort(known.key)
-    with _scratch(warehouse) as scratch:
-        staging = scratch / "rows"
-        staging.mkdir()
-        part = staging / "part-00000.parquet"
-        ordered.select(known.names).write_parquet(part)
-        hashed, rows = content_hash([part], known)
-        home = Path("work") / f"lake_{suffix}" / hashed
-        if not (warehouse.root / home).exists():
-            (warehouse.root / home).parent.mkdir(parents=True, exist_ok=True)
-            staging.rename(warehouse.root / home)
-    return TableRef(str(home), of, hashed, rows)
-
-
-def _entry(run: LakeRun, run_id: str, hashes: Mapping[str, str]) -> dict[str, Any]:
+def _entry(run: LakeRun, hashes: Mapping[str, str]) -> dict[str, Any]:
     """Return the run's entry for the book of runs."""
     asked = {"lake": run.job.lake.model_dump(mode="json"), "retention": run.job.retention.model_dump(mode="json")}
     stages = run.containment.ledger.to_dicts()
@@ -203,7 +142,6 @@ def _entry(run: LakeRun, run_id: str, hashes: Mapping[str, str]) -> dict[str, An
         for s in stages
     ]
     return {
-        "run_id": run_id,
         "dataset": f"{run.job.name}_containment",
         "recipe": canonical_json(asked),
         "recipe_hash": digest(asked),
@@ -252,7 +190,7 @@ def summary(run: LakeRun) -> dict[str, Any]:
     edges = found.edges
     told: dict[str, Any] = {
         "lake": run.job.name,
-        "path": str(run.job.root or run.job.lake.path or ""),
+        "path": str(run.job.root or run.job.lake.path or ", ".join(run.job.lake.tables)),
         "tables": found.tables.height,
         "bytes": int(found.tables["bytes"].sum()),
         "rejections": _rejections(run),

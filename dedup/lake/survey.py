@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dedup.lake.faults import NotATable
@@ -99,15 +98,18 @@ def _listed(config: Lake, services: Services) -> tuple[Storage, list[Table], lis
     from warehouse.house import Warehouse
 
     warehouse = Warehouse.open(services.workspace.root, read_only=True)
-    tables = [_published(warehouse, name) for name in dict.fromkeys(config.tables)]
-    return Storage(str(warehouse.root)), sorted(tables, key=lambda table: table.name), []
+    tables = [_published(warehouse, name) for name in sorted(set(config.tables))]
+    empty = [
+        Rejection(table.name, "empty", "this version has no rows, and no file") for table in tables if not table.files
+    ]
+    return Storage(str(warehouse.root)), [table for table in tables if table.files], empty
 
 
 def _published(warehouse: Warehouse, name: str) -> Table:
     dataset, _, ref = name.partition("@")
-    paths: list[Path] = warehouse.files(dataset, ref or "latest")
     version = warehouse.version(dataset, ref or "latest")
-    files: tuple[File, ...] = tuple(local_file(path.parent.parent, path) for path in paths)
+    root = warehouse.root.resolve()
+    files = tuple(local_file(root, path.resolve()) for path in warehouse.files(dataset, version.version))
     return Table(name, "parquet", files, ((),) * len(files), snapshot=str(version.snapshot_id))
 
 

@@ -31,7 +31,9 @@ which = click.option("--lake", "asked", metavar="NAME|PATH", help="A lake looked
 
 
 @click.command()
-@click.argument("path")
+@click.argument("path", required=False)
+@click.option("--table", "tables", multiple=True, metavar="NAME[@VERSION]",
+              help="Instead of PATH, a table of the warehouse; give it once for each.")  # fmt: skip
 @click.option("--policy", type=click.Choice(["strict", "lossless", "text"]), default=_DEFAULTS.policy,
               show_default=True, help="What counts as the same value.")  # fmt: skip
 @click.option("--semantics", type=click.Choice(["set", "multiset"]), default=_DEFAULTS.semantics, show_default=True,
@@ -44,14 +46,15 @@ which = click.option("--lake", "asked", metavar="NAME|PATH", help="A lake looked
 @click.option("--evidence", default=_DEFAULTS.evidence, show_default=True, help="Below this it may be chance.")
 @click.option("--memory", default=_DEFAULTS.memory_mb, show_default=True, help="MiB that rows may take.")
 @click.option("--engine", type=click.Choice(["local", "spark"]), default=_DEFAULTS.engine, show_default=True)
-@click.option("--name", help="What the datasets are called after.  [default: last part of PATH]")
+@click.option("--name", help="What the datasets are called after.  [default: last part of PATH, or tables]")
 @settings
 @options.warehouse
 @options.as_json
-def lake(path: str, root: Path, name: str | None, settings: Path | None, *, machine: bool, **asked: Any) -> None:
+def lake(path: str | None, root: Path, name: str | None, settings: Path | None, *, machine: bool, **asked: Any) -> None:
     """Find out which tables of a lake are contained in which, and what may therefore go. Deletes nothing.
 
-    PATH is a folder, a glob or a URL of Parquet, CSV and JSON lines files.
+    PATH is a folder, a glob or a URL of Parquet, CSV and JSON lines files. Tables of the warehouse are compared where
+    they are named by --table.
     """
     from flows import lake_steps
     from flows.lake_job import Job, default_name

@@ -72,6 +72,29 @@ def test_what_was_found_can_be_asked_in_sql(lake: Path, asked: Ask, ask: Ask, tm
         assert least <= json.loads(found.out)[0]["n"]
 
 
+def test_tables_of_the_warehouse_are_a_lake(lake: Path, asked: Ask) -> None:
+    """Datasets that were published are compared by name, an empty one is rejected, and retention is not for them."""
+    asked("lake", lake, "--json")
+    (lake / "half.csv").unlink()
+    asked("lake", lake, "--json")
+    names = ("my_lake_tables", "my_lake_tables@1.0.0", "my_lake_near")
+    told = json.loads(asked("lake", *(part for name in names for part in ("--table", name)), "--json").out)
+
+    assert ("tables", 2, {"empty": 1}, ", ".join(names)) == (
+        told["lake"],
+        told["tables"],
+        told["rejections"],
+        told["path"],
+    )
+    assert 1 == told["edges"]
+    assert "plan" not in told
+    assert "<svg" in Path(told["report"]).read_text()
+    refused = asked("plan", "--lake", "tables")
+    assert (3, True) == (refused.code, "nothing can be deleted in tables of a warehouse" in refused.err)
+    for wrong in (("lake",), ("lake", lake, "--table", "my_lake_tables")):
+        assert "exactly one of path and tables" in asked(*wrong).err
+
+
 def test_looking_twice_changes_nothing(lake: Path, asked: Ask) -> None:
     """The same lake gives the same versions; a lake that changed gives new ones of what changed."""
     first = json.loads(asked("lake", lake, "--json").out)["datasets"]
@@ -110,7 +133,7 @@ def test_after_the_window_the_trash_is_purged(lake: Path, asked: Ask, tmp_path: 
     assert {(table, "purged") for table in done} == {(one["table"], one["outcome"]) for one in purged}
     assert [] == [path for path in (lake / ".sluice" / "trash").rglob("*") if path.is_file()]
     refused = asked("undo", done[0])
-    assert (2, True) == (refused.code, "was purged at" in refused.err)
+    assert (3, True) == (refused.code, "was purged at" in refused.err)
     assert 0 == asked("rebuild", *done).code
     assert before == content(lake)
 
