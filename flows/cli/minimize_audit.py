@@ -10,6 +10,7 @@ import polars as pl
 
 from flows.cli import options
 from flows.console import console, print_json, progress_for, table
+from flows.minimize_audit import house_of, publish_audit
 from privacy.minimize.audit import Audit, AuditResult, multi_breach
 from privacy.minimize.audit import audit as audit_of
 from privacy.minimize.audit.report import write
@@ -50,6 +51,8 @@ _GROUPS = {
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder for the report: HTML, Markdown, JSON, Parquet tables.",
 )
+@click.option("--name", help="Publish the tables to the warehouse, as datasets NAME_audit, NAME_attack, ...")
+@options.warehouse
 @click.option("--alternatives", type=_FILE, help="What `fit --table` wrote, for the report.")
 @click.option("--record", is_flag=True, help="Write the main figures into the policy's file; its hash stays.")
 @options.as_json
@@ -59,6 +62,8 @@ def audit(  # noqa: PLR0917 - options
     personal: tuple[str, ...],
     earlier: tuple[Path, ...],
     folder: Path | None,
+    name: str | None,
+    root: Path,
     alternatives: Path | None,
     *,
     counting: bool,
@@ -70,6 +75,7 @@ def audit(  # noqa: PLR0917 - options
     With --earlier the attacker holds what was released of the same people before, too.
     """
     asked = Policy.load(policy)
+    warehouse = None if name is None else house_of(root, name)
     settings = Audit(personal=personal or None, trained=not counting)
     tried = None if alternatives is None else _tried(alternatives)
     found = audit_of(
@@ -83,13 +89,17 @@ def audit(  # noqa: PLR0917 - options
     files = write(found, folder, pareto=None if tried is None else _drawn(tried)) if folder is not None else {}
     if record:
         asked.with_risk(found.risk).save(policy)
+    published = publish_audit(found, name, source, warehouse) if warehouse is not None else {}
     if machine:
-        print_json(found.to_json())
+        print_json(found.to_json() | {"datasets": published})
         return
     show_audit(found)
     if files:
         tables = sum(path.suffix == ".parquet" for path in files.values())
         console.print(f"report   {files['html']}, beside it Markdown, JSON and {tables} tables", soft_wrap=True)
+    if published:
+        named = ", ".join(f"{dataset}@{of}" for dataset, of in published.items())
+        console.print(f"tables   {named}", soft_wrap=True)
 
 
 def show_audit(found: AuditResult) -> None:

@@ -163,6 +163,36 @@ def test_audit_reports_and_records_the_risk(tmp_path: Path, policy: Path, ask: A
     assert "reconstruction" in Policy.load(policy).risk
 
 
+def test_audit_tables_are_asked_in_sql(tmp_path: Path, policy: Path, ask: Ask) -> None:
+    """Each table is a dataset; the same audit again makes no version, another one the next."""
+    root = tmp_path / "warehouse"
+    asked = ("minimize", "audit", policy, _CLIENTS, "--counting", "--name", "churn", "-w", root, "--personal", "gender")
+    first = ask(*asked, "--json")
+    ask(*asked)
+    both = ask(*asked, "--personal", "job")
+
+    assert 0 == both.code, both.err
+    assert "tables   churn_audit@" in both.out
+    kinds = ("audit", "attack", "link", "attribute", "column", "bucket")
+    assert {f"churn_{kind}": "1.0.0" for kind in kinds} == first.json["datasets"]
+    told = "SELECT attribute, accuracy FROM 'churn_attack@1.0.0' WHERE attack = 'reconstruction'"
+    [row] = ask("sql", told, "-w", root, "--json").json
+    [found] = [one for one in first.json["attacks"] if one["attack"] == "reconstruction"]
+    assert ("gender", found["accuracy"]) == (row["attribute"], row["accuracy"])
+    everybody = ask("sql", "SELECT DISTINCT attribute FROM churn_attack ORDER BY 1", "-w", root, "--json").json
+    assert ["gender", "job"] == [one["attribute"] for one in everybody]
+    assert 2 == len(ask("show", "churn_attack", "-w", root, "--json").json["versions"])
+    assert 0 == ask("audit", "churn_attack", "-w", root).code
+
+
+def test_a_name_that_no_dataset_may_have_is_refused_first(tmp_path: Path, policy: Path, ask: Ask) -> None:
+    """Before any attack, and without a file of the warehouse written."""
+    ran = ask("minimize", "audit", policy, tmp_path / "none.csv", "--name", "a b", "-w", tmp_path / "warehouse")
+
+    assert (2, True) == (ran.code, "cannot name a dataset" in ran.err)
+    assert not (tmp_path / "warehouse").exists()
+
+
 def test_the_json_schemas_of_both_files_are_printed(ask: Ask) -> None:
     """What a person may write, key by key."""
     assert "on_unseen" in ask("schema", "policy").out
