@@ -14,9 +14,12 @@ from pydantic import ValidationError
 from curation.decontaminate.stage import DECONTAMINATE
 from curation.decontaminate.summary import removed_by_rule
 from curation.drive import deviations, phase_sizes, training_plan
+from flows.ingestion import register_policies
 from schemas.contracts import contract
 from schemas.errors import ExportRefused
+from schemas.recipe.publish import Publish
 from schemas.recipe.recipe import Recipe
+from schemas.records import PROMPT_SET
 from warehouse.exports import export, readiness
 from warehouse.exports.target import Options
 from warehouse.fingerprint import parts
@@ -57,7 +60,17 @@ def export_all(
     ----------
     out
         Folder to write; with several targets each gets a folder of its own in it. By default `export_folder`.
+
+    Raises
+    ------
+    ExportRefused
+        If the version holds something else than prompts.
     """
+    if version.contract != PROMPT_SET.name:
+        raise ExportRefused(
+            f"{version.name}@{version.version} holds rows of contract {version.contract!r}, and trainers read prompts.",
+            hint=f"`sluice push {version.name} FOLDER` releases it as Parquet, for `datasets.load_dataset` too.",
+        )
     folders = export_folders(warehouse, version, targets, out)
     return [
         _exported(warehouse, version, target, folder, options) for target, folder in zip(targets, folders, strict=True)
@@ -88,7 +101,9 @@ def export_folder(warehouse: Warehouse, version: Version, target: str) -> Path:
 
 
 def phases(warehouse: Warehouse, version: Version) -> list[dict[str, Any]]:
-    """Return the phases of a version with rows, rollouts, steps and lengths: its training plan."""
+    """Return the phases of a version with rows, rollouts, steps and lengths: its training plan; none but of prompts."""
+    if version.contract != PROMPT_SET.name:
+        return []
     sizes = phase_sizes(warehouse.scan(version.name, version.version))
     planned = _planned(warehouse, version, sizes)
     told = {(phase["curriculum"], phase["phase"]) for phase in planned}
@@ -119,16 +134,17 @@ def release(warehouse: Warehouse, version: Version) -> Release:
 
     Everything it says comes from the warehouse: the version, its run and the recipe of that run.
     """
+    register_policies(warehouse.root)
+    of = contract(version.contract)
     folder = warehouse.root / "releases" / version.name / version.version
     files = warehouse.files(version.name, version.version)
     if folder.exists():
-        return existing_release(folder, files, contract(version.contract))
-    return write_release(files, contract(version.contract), _info(warehouse, version), folder)
+        return existing_release(folder, files, of)
+    return write_release(files, of, _info(warehouse, version), folder)
 
 
 def _info(warehouse: Warehouse, version: Version) -> ReleaseInfo:
     run = _run_of(warehouse, version)
-    recipe = recipe_of(warehouse, version)
     return ReleaseInfo(
         dataset=version.name,
         version=version.version,
@@ -141,12 +157,25 @@ def _info(warehouse: Warehouse, version: Version) -> ReleaseInfo:
         stages=list(_stages(warehouse, run)),
         parents=json.loads(run["inputs"]),
         history=[Change(v.version, v.published_at, v.notes) for v in reversed(warehouse.versions(version.name))],
-        reports={"decontamination": _decontamination(warehouse, version.run_id)},
-        training_plan={"phases": phases(warehouse, version)},
-        deviations=_deviations(recipe),
-        targets=_targets(warehouse, version, recipe.publish.exports),
-        publish=recipe.publish,
+        **(_of_prompts(warehouse, version) if version.contract == PROMPT_SET.name else _of_others(version)),
     )
+
+
+def _of_prompts(warehouse: Warehouse, version: Version) -> dict[str, Any]:
+    """Return what a release says that was built from a recipe, for trainers."""
+    recipe = recipe_of(warehouse, version)
+    return {
+        "reports": {"decontamination": _decontamination(warehouse, version.run_id)},
+        "training_plan": {"phases": phases(warehouse, version)},
+        "deviations": _deviations(recipe),
+        "targets": _targets(warehouse, version, recipe.publish.exports),
+        "publish": recipe.publish,
+    }
+
+
+def _of_others(version: Version) -> dict[str, Any]:
+    """Return what a release says of rows that no trainer reads, such as minimized records."""
+    return {"publish": Publish(description=contract(version.contract).doc)}
 
 
 def _stages(warehouse: Warehouse, run: Mapping[str, Any]) -> Iterator[StageOfRun]:

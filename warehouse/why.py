@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from schemas.contracts import contract
+from schemas.contracts import contracts
 from schemas.derive.duckdb import identifier, literal
 from schemas.enums import Verdict
 from schemas.errors import UsageError
@@ -41,7 +41,8 @@ def why(warehouse: Warehouse, record_id: str) -> Why:
     Raises
     ------
     UsageError
-        If nothing of that id was ever seen, with the nearest id that was; or if several source records carry it.
+        If nothing of that id was ever seen, with the nearest id that was; if several source records carry it; or if it
+        is of a minimized record.
     """
     published = {
         f"{name}@{version.version}": version.contract
@@ -51,6 +52,7 @@ def why(warehouse: Warehouse, record_id: str) -> Why:
     with connected(warehouse, _problem_files(warehouse)) as connection:
         _gather_problems(connection, [name for name, of in published.items() if _holds_problems(of)])
         rows = [name for name, of in published.items() if of == "prompt_set"]
+        _refuse_minimized(connection, record_id)
         kind, problem_id = _identified(connection, record_id, rows)
         if kind == "rejection":
             return Why(record_id, kind, None, _rejection(connection, record_id)[0])
@@ -64,7 +66,23 @@ def _problem_files(warehouse: Warehouse) -> dict[str, Sequence[Path]]:
 
 
 def _holds_problems(of: str) -> bool:
-    return {"problem_id", "source", "source_id"} <= set(contract(of).names)
+    known = contracts().get(of)
+    return known is not None and {"problem_id", "source", "source_id"} <= set(known.names)
+
+
+def _refuse_minimized(connection: duckdb.DuckDBPyConnection, record_id: str) -> None:
+    """Refuse ids of rows that keep nothing of where they came from: no problem, and so no story."""
+    tables = """
+        SELECT table_name FROM duckdb_columns() WHERE column_name IN ('row_id', 'problem_id') AND table_name LIKE '%@%'
+        GROUP BY ALL HAVING list_distinct(list(column_name)) = ['row_id'] ORDER BY ALL
+    """
+    for (name,) in connection.execute(tables).fetchall():
+        held = f"SELECT 1 AS found FROM {identifier(name)} WHERE row_id = ?"  # noqa: S608 - quoted name
+        if _rows(connection, held, record_id):
+            raise UsageError(
+                f"{record_id!r} is a minimized record of {name}: from whom it came is kept nowhere.",
+                hint=f"`sluice sql` shows its dataset, `sluice audit {name}` holds it against its policy.",
+            )
 
 
 def _gather_problems(connection: duckdb.DuckDBPyConnection, published: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ import polars as pl
 from dedup.text.indexing import published_index
 from dedup.text.problems import statements
 from dedup.text.published import Published
-from schemas.contracts import contract
+from schemas.contracts import contracts
 from schemas.errors import UsageError
 from schemas.ids import digest
 from schemas.recipe.dedup import Dedup, PinnedDedup, PublishedTexts
@@ -47,7 +47,8 @@ def pinned_version(name: str, warehouse: Warehouse) -> PublishedTexts:
 def _with_prompts(name: str, warehouse: Warehouse) -> PublishedTexts:
     found = pinned_version(name, warehouse)
     version = warehouse.version(found.dataset, found.version)
-    if not _NEEDED.issubset(contract(version.contract).names):
+    known = contracts().get(version.contract)
+    if known is None or not _NEEDED.issubset(known.names):
         raise UsageError(
             f"{name} holds rows of contract {version.contract!r}, which have no prompts to compare with.",
             hint="name a version of a prompt set.",

@@ -52,8 +52,9 @@ def _describe(warehouse: Warehouse, name: str, ref: str, *, machine: bool) -> No
         return
     console.print(f"[bold]{version.name}@{version.version}[/]  {version.rows:,} rows, run {version.run_id}")
     table("Versions", ("version", "rows", "bump", "published (UTC)"), map(_version_row, versions), right=("rows",))
-    shown = ((p["curriculum"], p["phase"], p["rows"], p.get("steps")) for p in phases)
-    table("Curricula", ("curriculum", "phase", "rows", "steps"), shown, right=("rows", "steps"))
+    if phases:
+        shown = ((p["curriculum"], p["phase"], p["rows"], p.get("steps")) for p in phases)
+        table("Curricula", ("curriculum", "phase", "rows", "steps"), shown, right=("rows", "steps"))
     console.print(f"\n{version.notes}", markup=False)
 
 

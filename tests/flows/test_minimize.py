@@ -258,6 +258,70 @@ def test_a_published_version_is_audited_again_in_another_process(
     assert "in_set(job)" in ran.out
 
 
+def test_minimized_records_are_released_by_another_process(
+    tmp_path: Path, source: Path, saved: Path, command: Callable[..., Ran], ask: Callable[..., Ran]
+) -> None:
+    """Pushed with policy, file and digests, and nothing raw: whole, and read back as published."""
+    root, mirror = tmp_path / "warehouse", tmp_path / "mirror"
+    warehouse = _ingested(Ingestion.of(saved, source, root, "clients"))
+
+    ran = command("push", "clients", mirror, "-w", root)
+
+    assert (0, "") == (ran.code, "" if ran.code == 0 else ran.err)
+    release = mirror / "clients" / "1.0.0"
+    assert "whole, every file as published" in ask("verify-release", release).out
+    rows = pl.read_parquet(release / "data" / "default" / "train" / "*.parquet")
+    assert warehouse.scan("clients").collect().equals(rows.sort(ROW_ID))
+    manifest = json.loads((release / "manifest.json").read_text())
+    assert (_policy().digest, ["clients.csv"]) == (
+        manifest["recipe"]["sha256"],
+        [parent["file"] for parent in manifest["parents"]],
+    )
+    card = (release / "README.md").read_text()
+    assert "Records minimized by policy" in card
+    assert "license: unknown" in card
+    assert "Rows lie in the order of their key." in card
+    assert [] == _raw_values(mirror)
+    assert [] == _raw_values(root)
+
+
+def test_versions_of_minimized_records_are_shown_and_compared(
+    tmp_path: Path, source: Path, saved: Path, command: Callable[..., Ran], ask: Callable[..., Ran]
+) -> None:
+    """Under a coarser policy the column that went is a change of every record, in a process that made neither."""
+    root = tmp_path / "warehouse"
+    _ingested(Ingestion.of(saved, source, root, "clients"))
+    coarser = _policy().model_copy(update={"columns": {**_policy().columns, "age": Drop()}})
+    coarser.save(tmp_path / "coarser.yaml")
+    _ingested(Ingestion.of(tmp_path / "coarser.yaml", source, root, "clients"))
+
+    shown, changed = ask("show", "clients", "-w", root).out, command("diff", "clients", "1.0.0", "2.0.0", "-w", root)
+
+    assert "clients@2.0.0" in shown
+    assert "Curricula" not in shown
+    assert (0, True) == (changed.code, "a major change" in changed.out)
+    assert 0 == ask("audit", "clients@1.0.0", "-w", root).code
+
+
+def test_what_makes_no_sense_of_minimized_records_is_refused(
+    tmp_path: Path, source: Path, saved: Path, command: Callable[..., Ran], ask: Callable[..., Ran]
+) -> None:
+    """No trainer reads them, and no story leads from one back to whom it came from."""
+    root = tmp_path / "warehouse"
+    warehouse = _ingested(Ingestion.of(saved, source, root, "clients"))
+    one = warehouse.scan("clients").collect()[ROW_ID][0]
+
+    exported = ask("export", "clients", "--to", "verl-rl", "-w", root)
+    asked, unknown = ask("why", one, "-w", root), command("why", "p_unheard_of", "-w", root)
+
+    assert 11 == exported.code
+    assert "trainers read prompts" in exported.err
+    assert "sluice push clients FOLDER" in exported.err
+    assert not (root / "exports").exists()
+    assert (2, True) == (asked.code, "is a minimized record of clients@1.0.0" in asked.err)
+    assert (2, True) == (unknown.code, "nothing called 'p_unheard_of'" in unknown.err)
+
+
 def _asked(folder: Path, policy: Policy) -> Sources:
     """Return a source whose problems come with the profile of the client who asked."""
     policy.save(folder / "profile.yaml")

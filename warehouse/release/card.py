@@ -12,7 +12,7 @@ from schemas.contracts import Contract
 from schemas.derive.features import features
 from warehouse.release.info import ReleaseInfo
 from warehouse.release.licences import LicenceRollUp
-from warehouse.release.order import Part
+from warehouse.release.order import WHOLE, Part
 
 __all__ = ["card", "front_matter"]
 
@@ -72,7 +72,7 @@ def card(matter: Mapping[str, Any], info: ReleaseInfo, facts: Sequence[tuple[str
         "from datasets import load_dataset\n\n"
         f'rows = load_dataset("path/to/this/folder", "{first["config_name"]}", split="{split}")\n'
         "```\n\n"
-        "Rows lie in training order; read them unshuffled where the order is the curriculum.\n\n"
+        f"{_order(first['config_name'])}\n\n"
         f"| | |\n|---|---|\n{table}\n\n"
         "`manifest.json` holds the digest of every file (`sluice verify-release` checks them), `contract.odcs.yaml`\n"
         "the data contract, `croissant.json` the Croissant metadata, `lineage.ndjson` the OpenLineage events of its\n"
@@ -97,7 +97,15 @@ def _info(of: Contract, config: str, parts: Mapping[Part, Sequence[pq.FileMetaDa
     }
 
 
+def _order(config: str) -> str:
+    if config == WHOLE:
+        return "Rows lie in the order of their key."
+    return "Rows lie in training order; read them unshuffled where the order is the curriculum."
+
+
 def _licence(licences: LicenceRollUp) -> dict[str, Any]:
+    if not licences.rows:
+        return {"license": "unknown"}
     if set(licences.rows) <= _HUB_LICENCES:
         names = [name.lower() for name in licences.rows]
         return {"license": names[0] if len(names) == 1 else names}

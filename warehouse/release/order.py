@@ -14,12 +14,14 @@ from schemas.contracts import Contract
 from warehouse.fingerprint import read_parquet_sql
 from warehouse.spill import spill_folder
 
-__all__ = ["BATCH", "Part", "batches", "ordered", "published_order", "survey"]
+__all__ = ["BATCH", "WHOLE", "Part", "batches", "ordered", "published_order", "survey"]
 
 _PARTED = ("curriculum", "phase")
 _MEMORY = "1GB"
 BATCH = 1024
 """Rows handled at a time."""
+WHOLE = "default"
+"""Name of the configuration of rows that fall into no curricula."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -59,7 +61,7 @@ def survey(paths: Sequence[Path], of: Contract) -> list[Part]:
     """Return the parts that the files hold, in published order."""
     if not paths:
         return []
-    fields = ", ".join(_PARTED) if parted(of) else "'default', 'train'"
+    fields = ", ".join(_PARTED) if parted(of) else f"'{WHOLE}', 'train'"
     query = f"SELECT {fields}, count(*) FROM {read_parquet_sql(paths)} GROUP BY 1, 2 ORDER BY 1, 2"  # noqa: S608 - ours
     with _connection() as connection:
         return [Part(*row) for row in connection.execute(query).fetchall()]
