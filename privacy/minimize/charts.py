@@ -9,7 +9,8 @@ from html import escape
 __all__ = ["Dot", "scatter"]
 
 _WIDTH, _HEIGHT = 640, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 16, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 36, 48
+_KEY = 16
 _TICKS = 5
 _MARKS = {"attribute": "bar", "cell": "kept"}
 _STYLE = (
@@ -121,7 +122,7 @@ def _dot(dot: Dot, across: _Scale, up: _Scale) -> str:
 
 def _key(kinds: set[str]) -> list[str]:
     return [
-        f'<circle class="{_MARKS.get(kind, "bar")}" cx="{_LEFT + 14 + 100 * number}" cy="{_TOP + 6}" r="4"/>'
-        f'<text x="{_LEFT + 24 + 100 * number}" y="{_TOP + 10}">{escape(kind)}</text>'
+        f'<circle class="{_MARKS.get(kind, "bar")}" cx="{_LEFT + 14 + 100 * number}" cy="{_KEY}" r="4"/>'
+        f'<text x="{_LEFT + 24 + 100 * number}" y="{_KEY + 4}">{escape(kind)}</text>'
         for number, kind in enumerate(sorted(kinds))
     ]

@@ -37,11 +37,12 @@ class Fitted(Section):
     method: str
     """Name of the learner: pat, uniform, by_hand, ..."""
     sample_rows: int = Field(ge=0)
-    """Rows of the full-resolution sample."""
+    """Rows of the full-resolution sample: those learned from, and those held back where several policies were tried
+    (``settings.learned_rows`` counts the former)."""
     sample_clients: int | None = None
-    """Clients in the sample, where rows name one."""
+    """Clients in those rows, where rows name one."""
     sample_fingerprint: str | None = None
-    """Hash of the sample's rows, whatever their order."""
+    """Hash of those rows, whatever their order."""
     seed: int | None = None
     """Seed of all random choices."""
     settings: dict[str, Any] = Field(default_factory=dict)
