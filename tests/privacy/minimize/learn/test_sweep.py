@@ -151,6 +151,15 @@ def test_merging_prices_what_is_released():
     assert 2 <= merged.sizes[0] < start.sizes[0]
 
 
+def test_smallest_group_holds_where_finer_trees_are_merged():
+    """Leaves of five rows are merged until every combination released has the group that is asked for."""
+    asked = SMALL.fit.model_copy(update={"smallest_group": 30})
+    fine = SMALL.model_copy(update={"fit": asked, "merged_min_samples_leaf": 5, "alphas": (1.0,), "leaves": (2,)})
+    found = sweep(planted(1_000), fine)
+    assert [one for one in found.measured if one.exchange is not None]
+    assert 30 <= min(one.smallest for one in found.measured)
+
+
 def test_leaves_that_decide_alike_share_a_cell():
     """A tree of many leaves over a planted policy needs two cells, in the policy as on the bench."""
     binning, sample = bin_sample(planted(), Fit(targets=("y",), personal=("sex",), alpha=0.0, release="cell"))
