@@ -147,9 +147,10 @@ def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, mach
         console.print(
             f"Error of {', '.join(wanted.fit.targets)}: raw data {swept.raw_error:.4f}, guessing"
             f" {swept.majority_error:.4f}. Risk (personal attributes guessed right) without any data:"
-            f" {swept.base_risk:.4f}. All figures are of test rows that neither the search nor the pick saw.",
+            f" {swept.base_risk:.4f}.",
             soft_wrap=True,
         )
+        console.print("All these figures are of test rows that neither the search nor the pick saw.", soft_wrap=True)
         console.print(f"Picked: {swept.rule}.", soft_wrap=True)
     console.print(f"{out}: policy {policy.id}, sha256 {policy.digest}", soft_wrap=True)
     console.print(f"review it with: sluice minimize show {out}", soft_wrap=True)
