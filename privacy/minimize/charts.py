@@ -9,7 +9,7 @@ from html import escape
 __all__ = ["Dot", "scatter"]
 
 _WIDTH, _HEIGHT = 640, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 36, 48
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 36, 48
 _KEY = 16
 _TICKS = 5
 _MARKS = {"attribute": "bar", "cell": "kept"}

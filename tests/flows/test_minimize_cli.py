@@ -65,6 +65,9 @@ def test_fit_tells_the_front_and_the_rule(tmp_path: Path, config: Path, ask: Ask
     tried = pl.read_csv(listed)
     assert 1 == tried["picked"].sum()
     assert {"attribute", "cell"} == set(tried["release"])
+    learned = Policy.load(tmp_path / "p.yaml").fit
+    assert (4_000, 4_000) == (learned.sample_rows, learned.sample_clients)
+    assert 0 < learned.settings["learned_rows"] < 4_000
 
 
 def test_one_policy_is_learned_without_a_sweep(tmp_path: Path, ask: Ask) -> None:
