@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from privacy.minimize.evaluate.boosting import gradient_boosting, one_thread
 from privacy.minimize.evaluate.encoding import Attack, Target
 from privacy.minimize.evaluate.table_adversary import Guesses, in_units, sums
-from schemas.errors import MissingExtra
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingClassifier
 
 __all__ = ["MOST_CLASSES", "allowed_values", "common_values", "guess_by_training", "logits"]
 
@@ -79,24 +75,17 @@ def logits(attack: Attack, features: Sequence[np.ndarray], classes: np.ndarray, 
     # the order of the rows must not reach the sums of floating-point numbers inside the training
     rows = rows[np.lexsort((attack.truth[rows], *matrix[rows].T))]
     weights = None if attack.weights is None else np.asarray(attack.weights)[rows]
-    model = _boosting()(
+    model = gradient_boosting()(
         categorical_features=[_is_category(column) for column in columns], random_state=seed, **_BOOSTING
     )
-    model.fit(matrix[rows], attack.truth[rows], sample_weight=weights)
-    raw = model.decision_function(matrix[attack.train :])
+    with one_thread():
+        model.fit(matrix[rows], attack.truth[rows], sample_weight=weights)
+        raw = model.decision_function(matrix[attack.train :])
     return np.column_stack([np.zeros(len(raw)), raw]) if raw.ndim == 1 else raw
 
 
 def _is_category(column: np.ndarray) -> bool:
     return bool(np.issubdtype(column.dtype, np.integer) and column.max() < _MOST_CATEGORIES)
-
-
-def _boosting() -> type[HistGradientBoostingClassifier]:
-    try:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-    except ImportError as error:
-        raise MissingExtra("sklearn", "privacy") from error
-    return HistGradientBoostingClassifier
 
 
 def _softmax(raw: np.ndarray) -> np.ndarray:

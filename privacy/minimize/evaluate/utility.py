@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from schemas.errors import MissingExtra
-
-if TYPE_CHECKING:
-    from sklearn.ensemble import HistGradientBoostingClassifier
+from privacy.minimize.evaluate.boosting import gradient_boosting, one_thread
 
 __all__ = ["Fold", "class_shares", "classifier_errors", "majority_error"]
 
@@ -85,8 +82,10 @@ def classifier_errors(train: Fold, tests: Sequence[Fold], seed: int = 0) -> list
     if len(columns) == 1:
         (name,) = columns
         return [test.error(_commonest(train, train.release[name], test.release[name])) for test in tests]
-    fitted = _boosting(seed).fit(train.matrix(columns), train.target, sample_weight=train.weights)
-    return [test.error(fitted.predict(test.matrix(columns))) for test in tests]
+    model = gradient_boosting()(random_state=seed)
+    with one_thread():
+        model.fit(train.matrix(columns), train.target, sample_weight=train.weights)
+        return [test.error(model.predict(test.matrix(columns))) for test in tests]
 
 
 def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:
@@ -98,9 +97,11 @@ def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:
         If scikit-learn is not installed.
     """
     features = fold.matrix(list(fold.release))
-    fitted = _boosting(seed).fit(features, fold.target, sample_weight=fold.weights)
+    model = gradient_boosting()(random_state=seed)
     shares = np.zeros((len(features), int(fold.target.max()) + 1))
-    shares[:, fitted.classes_] = fitted.predict_proba(features)
+    with one_thread():
+        model.fit(features, fold.target, sample_weight=fold.weights)
+        shares[:, model.classes_] = model.predict_proba(features)
     return shares
 
 
@@ -112,11 +113,3 @@ def _commonest(train: Fold, codes: Codes, asked: Codes) -> Codes:
     table = counts.reshape(cells, classes)
     overall = table.sum(axis=0).argmax()
     return np.where(table.sum(axis=1) > 0, table.argmax(axis=1), overall)[asked]
-
-
-def _boosting(seed: int) -> HistGradientBoostingClassifier:
-    try:
-        from sklearn.ensemble import HistGradientBoostingClassifier
-    except ImportError as error:
-        raise MissingExtra("sklearn", "privacy") from error
-    return HistGradientBoostingClassifier(random_state=seed)
