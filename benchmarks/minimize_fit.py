@@ -49,12 +49,12 @@ import time
 import numpy as np
 from apt.minimization import GeneralizeToRepresentative
 from apt.utils.datasets import ArrayDataset
-from apt.utils.models import SklearnClassifier, CLASSIFIER_SINGLE_OUTPUT_CLASS_PROBABILITIES
+from apt.utils.models import SklearnClassifier, ModelOutputType
 from sklearn.tree import DecisionTreeClassifier
 given = np.load(sys.argv[1])
 names = [f"c{number}" for number in range(given["train"].shape[1])]
 tree = DecisionTreeClassifier(min_samples_leaf=20, random_state=0)
-model = SklearnClassifier(tree, CLASSIFIER_SINGLE_OUTPUT_CLASS_PROBABILITIES)
+model = SklearnClassifier(tree, ModelOutputType.CLASSIFIER_PROBABILITIES)
 model.fit(ArrayDataset(given["train"], given["y"]))
 began = time.process_time()
 tool = GeneralizeToRepresentative(model, target_accuracy=float(sys.argv[2]), is_regression=False)
