@@ -364,42 +364,64 @@ def _lake_of(folder: Path, count: int) -> None:
         frame.write_csv(folder / f"t{number:04d}.csv")
 
 
-_SCAN = """
+_FILES_AT_ONCE = 8
+_LOGGED = """
 import sys
+from pathlib import Path
 from dedup.lake import scan
+from dedup.lake.contain import contain
+from dedup.lake.storage import Storage
 from dedup.lake.survey import survey
 from schemas.recipe.lake import Lake
 from warehouse.stages import Services, Workspace
-from pathlib import Path
-scan._BATCH_FILES = int(sys.argv[3])
-print(survey(Lake(path=sys.argv[1]), Services(Workspace(Path(sys.argv[2])))).bytes_read)
+
+opened = Storage.open
+def logged(storage, file):
+    print(file.name, flush=True)
+    return opened(storage, file)
+Storage.open = logged
+scan._BATCH_FILES = int(sys.argv[4])
+config = Lake(path=sys.argv[1], keep_cells_mb=int(sys.argv[3]), near=None, suggest_columns=False)
+services = Services(Workspace(Path(sys.argv[2])))
+contain(survey(config, services), config, services)
 """
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_a_kill_costs_one_batch(seed: int, tmp_path: Path) -> None:
-    """Killed at any point of a scan and run again: the same tables, and what was kept before is not read again."""
-    _lake_of(tmp_path / "lake", 300)
+def _killed(folder: Path, house: Path, keep: int, files: int) -> set[str]:
+    """Kill a run that has opened some number of files; return which it opened."""
+    command = [sys.executable, "-c", _LOGGED, str(folder), str(house), str(keep), str(_FILES_AT_ONCE)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        opened: set[str] = set()
+        for line in process.stdout:
+            opened.add(line.strip())
+            if len(opened) == files:
+                process.send_signal(signal.SIGKILL)
+        assert -signal.SIGKILL == process.wait()
+    return opened
+
+
+@pytest.mark.parametrize("files", [1, 37])
+@pytest.mark.parametrize(("keep", "scanned"), [(64, False), (0, False), (0, True)], ids=["small", "large", "sorting"])
+def test_a_kill_costs_one_batch(keep: int, scanned: bool, files: int, tmp_path: Path) -> None:  # noqa: FBT001 - a case
+    """Killed while it reads or sorts and run again: of the bytes read before, those of one batch or table at most."""
+    _lake_of(tmp_path / "lake", 60)
     time.sleep(_SETTLE)
-    house = tmp_path / "house"
-    command = [sys.executable, "-c", _SCAN, str(tmp_path / "lake"), str(house), "1"]
-    index = house / "cache" / "lake" / "index.sqlite"
-    process = subprocess.Popen(command, stdout=subprocess.PIPE)
-    while not index.exists() and process.poll() is None:
-        time.sleep(0.01)
-    time.sleep(0.05 + 0.1 * seed)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    kept = len(list((house / "cache" / "lake").glob("*.cells")))
+    config = Lake(path=str(tmp_path / "lake"), keep_cells_mb=keep, near=None, suggest_columns=False)
+    house, clean = (Services(Workspace(tmp_path / name)) for name in ("house", "clean"))
+    whole, expected = survey(config, clean), contain(survey(config, clean), config, clean)
+    if scanned:
+        survey(config, house)
 
-    after = _survey(tmp_path / "lake", house)
-    clean = _survey(tmp_path / "lake", tmp_path / "other")
+    sizes = {table.name: table.bytes for table in whole.tables}
+    opened = sum(sizes[name] for name in _killed(tmp_path / "lake", house.workspace.root, keep, files))
+    after = contain(survey(config, house), config, house)
 
-    most = sum(sorted((table.bytes for table in clean.tables), reverse=True)[: 301 - max(kept, 1)])
-    assert after.bytes_read <= most
-    assert [(table.name, table.content_key, table.rows) for table in clean.tables] == [
-        (table.name, table.content_key, table.rows) for table in after.tables
-    ]
+    read_after = after.ledger["bytes_read"][2 if scanned else 0]
+    alone = expected.ledger["bytes_read"][2] if scanned else whole.bytes_read
+    largest = sorted(sizes.values())[-1 if keep == 0 else -_FILES_AT_ONCE :]
+    assert 0 <= opened + read_after - alone <= sum(largest)
+    for frame in ("tables", "rejections", "edges"):
+        assert getattr(expected, frame).equals(getattr(after, frame))
 
 
 def _run_once(folder: str, house: str) -> list[tuple[str, str]]:
