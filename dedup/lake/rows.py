@@ -128,11 +128,12 @@ def row_lanes(
         names = [lane.meta.output_name() for lane in lanes]
         asked = plain.select(kept + lanes) if used else plain.with_columns(lanes).drop(_ROW)
         for batch in batches(asked):
+            found = tuple(batch[name].to_numpy() for name in names)
             if sample:
-                rows = batch.filter(pl.col(names[0]) <= sample.last)
+                rows = batch[np.flatnonzero(found[0] <= np.uint64(sample.last))]
                 terms = [_term(name, leaves, constants, policy, 0).alias(name) for name in projections[0]]
                 sample.cells.append(rows.select(terms) if used else rows.select(names[0]))
-            yield tuple(batch[name].to_numpy() for name in names)
+            yield found
 
 
 @dataclass(frozen=True, slots=True)
