@@ -143,12 +143,13 @@ class SparkEngine:
             If an executor fails; the last line of its error is named.
         """
         from py4j.protocol import Py4JJavaError
+        from pyspark.errors import PySparkException
 
         chunks, cores = _chunks(items, size), self.context.defaultParallelism
         while wave := list(islice(chunks, cores * _CHUNKS_PER_CORE)):
             try:
                 results = self.context.parallelize(wave, min(cores, len(wave))).flatMap(function).collect()
-            except Py4JJavaError as error:
+            except (Py4JJavaError, PySparkException) as error:  # the latter once a Spark session was made
                 raise StageError(
                     f"a Spark executor failed: {_reason(error)}.",
                     hint="the same work with `engine: local` tells whether the data or the cluster is at fault.",

@@ -27,7 +27,7 @@ from warehouse.house import Warehouse
 
 DEPLOYMENTS = yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
 pytestmark = pytest.mark.usefixtures("server")
-_FLOWS = {"prompt-set", "next-phase", "maintenance"}
+_FLOWS = {"prompt-set", "next-phase", "maintenance", "minimize", "lake"}
 
 
 def test_prefect_yaml_is_what_prefect_reads() -> None:
@@ -60,7 +60,7 @@ def test_schedules_are_off_and_runs_do_not_overlap() -> None:
     for one in DEPLOYMENTS:
         assert [False] * len(one["schedules"]) == [schedule["active"] for schedule in one["schedules"]]
         assert {"limit": 1, "collision_strategy": "ENQUEUE"} == one["concurrency_limit"]
-    assert {"nightly", "weekly"} == {one["name"] for one in DEPLOYMENTS if one["schedules"]}
+    assert {"lake", "nightly", "weekly"} == {one["name"] for one in DEPLOYMENTS if one["schedules"]}
 
 
 @pytest.fixture

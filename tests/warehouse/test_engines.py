@@ -72,6 +72,15 @@ def test_a_failing_executor_is_a_clear_error(spark: SparkEngine) -> None:
         list(spark.map_chunks(partial(map, int), ["1", "x"], 1))
 
 
+def test_a_failing_executor_is_as_clear_beside_a_session(spark: SparkEngine) -> None:
+    """PySpark's own exceptions, which a session of SQL turns errors into, are told alike."""
+    from pyspark.sql import SparkSession
+
+    SparkSession(spark.context)
+    with pytest.raises(StageError, match=r"executor failed: ValueError: invalid literal for int.*'x'\.\n"):
+        list(spark.map_chunks(partial(map, int), ["1", "x"], 1))
+
+
 def test_the_spark_context_starts_on_first_use_only() -> None:
     """Making an engine costs no JVM."""
     assert "context" not in vars(SparkEngine())
