@@ -49,7 +49,10 @@ def _key(source: pl.DataFrame) -> str:
 
 def _filtered(source: pl.DataFrame, draw: np.random.Generator) -> pl.DataFrame:
     key = _key(source)
-    low, high = np.sort(draw.choice(source[key].drop_nulls().to_numpy(), 2))
+    values = source[key].drop_nulls().to_numpy()
+    if not len(values):
+        return source
+    low, high = np.sort(draw.choice(values, 2))
     return source.filter(pl.col(key).is_between(int(low), int(high)))
 
 
