@@ -49,11 +49,3 @@ def _locked(name: str) -> dict[str, str]:
 
 def _name(requirement: str) -> str:
     return re.split(r"[\[<>=;, ]", requirement, maxsplit=1)[0].lower().replace("_", "-")
-
-
-def test_the_readme_shows_the_commands_that_make_knows() -> None:
-    """Every `make` target that the README names exists."""
-    named = set(re.findall(r"make ([a-z-]+)", (_ROOT / "README.md").read_text()))
-    known = set(re.findall(r"^([a-z-]+):", (_ROOT / "Makefile").read_text(), flags=re.MULTILINE))
-
-    assert {"demo", "test"} <= named <= known
