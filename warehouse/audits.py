@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import GateBroken, GateFailed
+from schemas.errors import GateBroken
 
 __all__ = ["AuditResult", "Outcome"]
 
@@ -76,7 +76,7 @@ class AuditResult:
     @property
     def summary(self) -> str:
         """One sentence: how many checks passed, or which failed on which rows."""
-        held = f"{len(self.checks)} checks of contract {self.contract!r} over {self.rows} rows"
+        held = f"{len(self.checks)} checks of contract {self.contract!r} over {self.rows:,} rows"
         if self.success:
             return f"{held}: all passed."
         named = "; ".join(f"{check.name}: {check.observed}{_ids(check)}" for check in self.failures)
@@ -86,20 +86,6 @@ class AuditResult:
         """Return ``(outcome, check, expected, observed)`` per check, failures first."""
         ordered = sorted(self.checks, key=lambda check: check.success)
         return [("ok" if c.success else "FAILED", c.name, c.expected, c.observed + _ids(c)) for c in ordered]
-
-    def raise_for_failure(self) -> None:
-        """Raise if any check failed.
-
-        Raises
-        ------
-        GateFailed
-            With the failing checks and rows.
-        """
-        if not self.success:
-            raise GateFailed(
-                self.summary,
-                hint="readers still see the old version; correct the named rows or the rule, and run again.",
-            )
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as a JSON object."""

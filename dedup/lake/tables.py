@@ -13,11 +13,12 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from dedup.lake.faults import NotATable
 from dedup.lake.storage import File
 from schemas.ids import digest
 from schemas.lake import LAKE_REJECTION, LAKE_TABLE
 
-__all__ = ["Column", "Print", "Rejection", "Table", "grouped", "rejection_frame", "table_frame"]
+__all__ = ["Column", "Found", "Print", "Rejection", "Table", "grouped", "rejection_frame", "table_frame"]
 
 _FORMATS = {
     ".parquet": "parquet",
@@ -77,6 +78,25 @@ class Print:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """What came of one file.
+
+    Parameters
+    ----------
+    print
+        What is in it, or why it is not a table; None if it is too large to be read whole.
+    bytes_read
+        How much of it had to be read.
+    """
+
+    file: File
+    format: str
+    print: Print | NotATable | None
+    digest: str = ""
+    bytes_read: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A table of a lake.
 
@@ -109,11 +129,6 @@ class Table:
     def bytes(self) -> int:
         """Size of all files."""
         return sum(file.bytes for file in self.files)
-
-    @property
-    def partition_names(self) -> set[str]:
-        """Columns whose values the paths of the files give."""
-        return {name for keys in self.partitions for name, _ in keys}
 
     @property
     def content_key(self) -> str:

@@ -26,7 +26,6 @@ from privacy.minimize.apply import opened
 from privacy.minimize.gate import ROW_ID, auditor, contract_of, numbered, suite
 from privacy.minimize.policy import Policy
 from privacy.minimize.rules import Categories, Drop, Interval
-from schemas.errors import GateFailed
 from schemas.recipe.sources import Sources
 from tests.flows.conftest import ROOT, Ran
 from tests.flows.small import answer, write
@@ -190,8 +189,7 @@ def test_the_gate_refuses_what_the_policy_does_not_allow(
     found = audit([tmp_path / "rows.parquet"], of)
 
     assert said in found.summary
-    with pytest.raises(GateFailed):
-        found.raise_for_failure()
+    assert not found.success
 
 
 def test_the_gate_refuses_groups_that_are_too_small(tmp_path: Path, source: Path) -> None:

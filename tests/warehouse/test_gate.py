@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from schemas.contracts import AtMost, Between, Column, Contract, InSet, JsonText, Matches, NotBlank, contract
-from schemas.errors import GateBroken, GateFailed
+from schemas.errors import GateBroken
 from schemas.tables import TableRef
 from warehouse.audits import AuditResult
 from warehouse.gate import EXAMPLES, audit
@@ -140,7 +140,6 @@ def test_good_rows_pass(tmp_path: Path, rows_read: int) -> None:
 
     assert {} == _failed(result)
     assert result.success
-    assert result.raise_for_failure() is None
 
 
 @pytest.mark.parametrize(
@@ -171,8 +170,7 @@ def test_bad_value_fails_its_check_alone(
 
     assert {check: 1} == _failed(result)
     assert ["1"] == [example["part"] for example in result.failures[0].examples]
-    with pytest.raises(GateFailed, match="1 failed"):
-        result.raise_for_failure()
+    assert "1 failed" in result.summary
 
 
 def test_repeated_key_names_its_rows(tmp_path: Path, rows_read: int) -> None:
