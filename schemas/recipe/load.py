@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from schemas.errors import InputError, RecipeError
 from schemas.recipe.base import UNKNOWN_KEY, Section
 from schemas.recipe.recipe import Checkpoint, Recipe
+from schemas.recipe.yaml_text import read_yaml
 
 __all__ = ["load_checkpoint", "load_recipe", "load_section", "parse_recipe", "parse_section"]
 
@@ -93,17 +94,9 @@ def parse_section(  # noqa: PLR0913 - what a file is called, how it reads
     RecipeError
         If it is not valid; all faults are listed.
     """
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        data = yaml.load(text, Loader=loader)  # noqa: S506 - a safe loader
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise RecipeError([f"{name}{line}: not valid YAML: {getattr(error, 'problem', error)}."]) from error
+    root, data = read_yaml(text, name, loader)
     if not isinstance(data, dict):
         raise RecipeError([f"{name}:1: a {what} is a mapping of keys, not {type(data).__name__}."], hint=hint)
-    if repeated := list(_repeated_keys(root)):
-        raise RecipeError(f"{name}:{line}: {key}: given twice; keep one." for key, line in repeated)
     try:
         return model.model_validate(data)
     except ValidationError as error:
@@ -139,20 +132,6 @@ def _locate(root: yaml.Node, place: Sequence[Any]) -> tuple[list[str], int]:
             continue
         line = node.start_mark.line + 1
     return keys, line
-
-
-def _repeated_keys(node: yaml.Node | None, path: str = "") -> Iterator[tuple[str, int]]:
-    if isinstance(node, yaml.MappingNode):
-        seen: set[str] = set()
-        for key, value in node.value:
-            here = f"{path}.{key.value}".lstrip(".")
-            if key.value in seen:
-                yield here, key.start_mark.line + 1
-            seen.add(key.value)
-            yield from _repeated_keys(value, here)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            yield from _repeated_keys(value, f"{path}.{index}")
 
 
 def _short(value: Any, limit: int = 60) -> str:

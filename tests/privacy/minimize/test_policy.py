@@ -206,3 +206,28 @@ def test_a_file_that_is_not_there_is_an_error_with_its_name(tmp_path: Path) -> N
     """No traceback for a slip of the pen."""
     with pytest.raises(InputError, match=r"policy '.*nowhere.yaml' cannot be read"):
         Policy.load(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("purpose: tests", "purpose: !!python/object/apply:os.system [ls]", "could not determine a constructor"),
+        ("purpose: tests", "purpose: tests\npurpose: others", "purpose: given twice; keep one."),
+        ("[27.5, 35.5]", "[27.5, .nan]", "border 'nan' is not a finite value of type int"),
+        ("[27.5, 35.5]", "[27.5, .inf]", "border 'inf' is not a finite value of type int"),
+        ("risk: {}", "risk: &risk {risk: *risk}", "its aliases stand for more than 1,000,000 values."),
+        ("version: 1", "version: latest", "version: Input should be a valid integer"),
+        ("version: 1", "version: 0", "version: Input should be greater than or equal to 1"),
+    ],
+)
+def test_a_hostile_file_is_a_fault_in_it(tmp_path: Path, before: str, after: str, said: str) -> None:
+    """Tags run nothing, aliases do not multiply, a key stands once, and borders are finite."""
+    path = _saved(tmp_path, policy_of({"age": _age()}))
+    text = path.read_text()
+    assert before in text
+    path.write_text(text.replace(before, after, 1), encoding="utf-8")
+
+    with pytest.raises(RecipeError) as told:
+        Policy.load(path)
+
+    assert said in told.value.message
