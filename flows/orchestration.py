@@ -31,7 +31,7 @@ _STOP_S = 10.0
 
 @contextmanager
 def prefect_server(root: Path) -> Iterator[None]:
-    """Make Prefect ready for flows over a warehouse, before it is first imported; a person's own settings win.
+    """Make Prefect ready for flows over a warehouse, whether imported yet or not; a person's own settings win.
 
     Where no server is set (``PREFECT_API_URL``), one of our own runs for as long as this context. It ends with this
     process however that ends: Prefect's own embedded server stays behind after a kill.
@@ -51,10 +51,22 @@ def prefect_server(root: Path) -> Iterator[None]:
     process, url = _started(Workspace(root.resolve()), home / "server.log")
     os.environ["PREFECT_API_URL"] = url
     try:
+        _heed_environment()
         yield
     finally:
         del os.environ["PREFECT_API_URL"]
+        _heed_environment()
         _stop(process)
+
+
+def _heed_environment() -> None:
+    """Make Prefect read its settings again if it was imported before they were made; it starts a server otherwise."""
+    if "prefect" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+        from prefect.logging.configuration import setup_logging
+
+        refresh_global_settings_context()
+        setup_logging()
 
 
 def _home(root: Path) -> Path:
