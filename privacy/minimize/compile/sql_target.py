@@ -15,6 +15,9 @@ from schemas.errors import UsageError
 
 __all__ = ["ANSI", "DUCKDB", "Dialect", "query", "select"]
 
+_MOST_LOOKED_UP = 200
+"""Categories up to which DuckDB looks a text up in a map, which it searches from end to end."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
@@ -28,6 +31,8 @@ class Dialect:
         Condition that holds for NaN, over a quoted column.
     double, datetime, instant
         Names of types.
+    maps
+        Whether texts are looked up in a map.
     """
 
     text: Callable[[str], str]
@@ -35,6 +40,7 @@ class Dialect:
     double: str
     datetime: str
     instant: str
+    maps: bool = False
 
 
 def _duckdb_text(text: str) -> str:
@@ -51,7 +57,7 @@ def _ansi_text(text: str) -> str:
     return literal(text)
 
 
-DUCKDB = Dialect(_duckdb_text, "isnan({})", "DOUBLE", "TIMESTAMP", "TIMESTAMPTZ")
+DUCKDB = Dialect(_duckdb_text, "isnan({})", "DOUBLE", "TIMESTAMP", "TIMESTAMPTZ", maps=True)
 ANSI = Dialect(
     _ansi_text,
     "LOWER(CAST({} AS VARCHAR(32))) = 'nan'",
@@ -90,10 +96,25 @@ def _joined(columns: list[str]) -> str:
 
 def _bucket(name: str, rule: Interval | Categories, dialect: Dialect) -> str:
     column = identifier(name)
+    if dialect.maps and isinstance(rule, Categories) and _fits_a_map(rule):
+        return _looked_up(column, rule, dialect)
     conditions = [(f"{column} IS NULL", rule.on_null), *_conditions(column, rule, dialect)]
     last = rule.on_unseen if isinstance(rule, Categories) else rule.names[-1]
     whens = " ".join(f"WHEN {condition} THEN {literal(bucket)}" for condition, bucket in conditions)
     return f"CASE {whens} ELSE {literal(last)} END"
+
+
+def _fits_a_map(rule: Categories) -> bool:
+    return rule.type == "str" and 0 < sum(map(len, rule.buckets.values())) <= _MOST_LOOKED_UP
+
+
+def _looked_up(column: str, rule: Categories, dialect: Dialect) -> str:
+    """Return a lookup in a map: DuckDB does it once per entry of a dictionary, and a comparison once per row."""
+    pairs = (
+        f"{_category(value, dialect)}: {literal(name)}" for name, values in rule.buckets.items() for value in values
+    )
+    found = f"coalesce(MAP {{{', '.join(pairs)}}}[{column}], {literal(rule.on_unseen)})"
+    return f"CASE WHEN {column} IS NULL THEN {literal(rule.on_null)} ELSE {found} END"
 
 
 def _conditions(column: str, rule: Interval | Categories, dialect: Dialect) -> Iterator[tuple[str, str]]:

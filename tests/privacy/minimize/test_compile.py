@@ -247,6 +247,50 @@ def test_nanoseconds_above_a_border_are_above_it() -> None:
     assert expected == [python_target.minimize({"at": text, "row": 0}, policy.spec)["at"] for text in texts]
 
 
+@pytest.mark.parametrize(
+    ("unit", "low", "middle", "high"),
+    [(pl.Date, -800_000, 0, 3_000_000), (pl.Datetime("us"), -(10**17), 0, 3 * 10**17)],
+)
+def test_days_before_christ_and_after_9999_fall_outside_the_borders(
+    unit: pl.DataType, low: int, middle: int, high: int
+) -> None:
+    """Python has no such dates; tables have, and polars and both dialects of SQL agree on them."""
+    kind, end = ("date", "9999-12-31") if unit == pl.Date else ("datetime", "9999-12-31T00:00")
+    rule = Interval(type=kind, borders=["0001-01-01" + end[10:], end])
+    policy = policy_of({"at": rule}, passthrough={"row": "int"})
+    frame = pl.DataFrame({"at": pl.Series([low, middle, high, None], dtype=pl.Int64).cast(unit), "row": range(4)})
+
+    expected = ["b0", "b1", "b2", "__null__"]
+    assert expected == [row["at"] for row in _texts(polars_target.minimize(frame, policy.spec))]
+    for target in ("duckdb", "sql"):
+        with duckdb.connect() as connection:
+            connection.register("clients", frame.to_arrow())
+            found = connection.sql(compile_policy(policy, target)).order("row").fetchall()
+        assert expected == [row[0] for row in found]
+
+
+@pytest.mark.parametrize("known", [3, 250])
+@pytest.mark.parametrize("stored", ["table", "file", "parquet"])
+def test_duckdb_finds_texts_in_whatever_holds_them(tmp_path: Path, known: int, stored: str) -> None:
+    """Row by row, in the dictionaries of a database file, and in those of Parquet; with few categories and many."""
+    names = ["", "a\0b", *(f"value {number}" for number in range(known))]
+    rule = Categories(type="str", buckets={f"g{group}": names[group::3] for group in range(3)}, on_null="g1")
+    policy = policy_of({"name": rule}, passthrough={"row": "int"})
+    values = [*names, None, "never seen", "VALUE 1"]
+    frame = pl.DataFrame({"name": [values[row * 7 % len(values)] for row in range(5_000)], "row": range(5_000)})
+    frame.write_parquet(tmp_path / "clients.parquet")
+    from_parquet = f"FROM read_parquet('{tmp_path / 'clients.parquet'}')"
+    with duckdb.connect(tmp_path / "clients.duckdb" if stored == "file" else ":memory:") as connection:
+        kind = "VIEW" if stored == "parquet" else "TABLE"
+        connection.execute(f"CREATE {kind} clients AS {from_parquet}")
+        connection.execute("CHECKPOINT")
+        found = connection.sql(compile_policy(policy, "duckdb")).order("row").fetchall()
+
+    expected = [python_target.minimize(row, policy.spec)["name"] for row in frame.to_dicts()]
+    assert {"g0", "g1", "g2", "__other__"} == set(expected)
+    assert expected == [row[0] for row in found]
+
+
 def test_portable_sql_refuses_what_it_cannot_write() -> None:
     """A category with U+0000 is named; DuckDB's dialect can write it."""
     policy = policy_of({"job": Categories(type="str", buckets={"g0": ["a\0b"]})})
