@@ -7,15 +7,16 @@ may share one file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
-from schemas.errors import WarehouseError
+from warehouse.sqlite import transaction
 
 __all__ = ["KeyedCache"]
 
 _CHUNK = 500
+_HINT = "check free space and permissions; the file may be deleted: it is rebuilt, at a price."
 
 
 class KeyedCache:
@@ -38,30 +39,14 @@ class KeyedCache:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self.path, timeout=60)
-            try:
-                connection.execute("PRAGMA journal_mode=WAL")
-                connection.execute("PRAGMA synchronous=NORMAL")
-                connection.execute("CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
-                with connection:
-                    yield connection
-            finally:
-                connection.close()
-        except (OSError, sqlite3.Error) as error:
-            raise WarehouseError(
-                f"the cache {self.path} cannot be used: {error}.",
-                hint="check free space and permissions; the file may be deleted: it is rebuilt, at a price.",
-            ) from error
+    def _transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        return transaction(self.path, _prepared, hint=_HINT)
 
     def get(self, keys: Iterable[str]) -> dict[str, str]:
         """Return the known values among ``keys``."""
         wanted = list(dict.fromkeys(keys))
         found: dict[str, str] = {}
-        with self._connection() as connection:
+        with self._transaction() as connection:
             for start in range(0, len(wanted), _CHUNK):
                 chunk = wanted[start : start + _CHUNK]
                 marks = ",".join("?" * len(chunk))
@@ -72,5 +57,11 @@ class KeyedCache:
 
     def put(self, items: Iterable[tuple[str, str]]) -> None:
         """Store ``(key, value)`` pairs in one transaction; a key already there keeps its value."""
-        with self._connection() as connection:
+        with self._transaction() as connection:
             connection.executemany("INSERT OR IGNORE INTO cache VALUES (?, ?)", items)
+
+
+def _prepared(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("CREATE TABLE IF NOT EXISTS cache (key TEXT PRIMARY KEY, value TEXT NOT NULL)")
