@@ -16,6 +16,7 @@ from flows.console import console, print_json, progress_for, table
 from schemas.errors import RecipeError, UsageError
 from schemas.recipe.lake import Lake, Sample
 from schemas.recipe.retention import Retention
+from warehouse.figures import beside, money, share, size
 
 __all__ = ["ON_LAKES"]
 
@@ -94,7 +95,7 @@ def _retention(path: Path | None) -> Retention:
 
 
 def _show_lake(told: Mapping[str, Any], root: Path) -> None:
-    console.print(f"[bold]{told['lake']}[/]: {told['tables']:,} tables, {_size(told['bytes'])}", highlight=False)
+    console.print(f"[bold]{told['lake']}[/]: {told['tables']:,} tables, {size(told['bytes'])}", highlight=False)
     if told["rejections"]:
         listed = ", ".join(f"{count:,} {reason}" for reason, count in told["rejections"].items())
         console.print(f"no tables: {listed}")
@@ -129,18 +130,10 @@ def _show_saving(plan: Mapping[str, Any]) -> None:
         return
     saved = plan["cost_before"] - plan["cost"]
     console.print(
-        f"{plan['delete']:,} tables may go: {_size(plan['delete_bytes'])}, rebuilt bit for bit from recipes of "
-        f"{_size(plan['recipe_bytes'])}; saves {saved:.3g} of {plan['cost_before']:.3g} {plan['currency']} a month",
+        f"{plan['delete']:,} tables may go: {size(plan['delete_bytes'])}, rebuilt bit for bit from recipes of "
+        f"{size(plan['recipe_bytes'])}; saves {money(saved, plan['currency'])} a month, "
+        f"{share(saved, plan['cost_before'])} of what the lake costs",
     )
-
-
-def _size(value: float) -> str:
-    """Return bytes in the unit that suits them."""
-    for unit in ("bytes", "kB", "MB"):
-        if abs(value) < 1000:  # noqa: PLR2004 - decimal units
-            return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
-        value /= 1000
-    return f"{value:,.1f} GB"
 
 
 @click.command()
@@ -163,8 +156,9 @@ def plan(asked: str | None, settings: Path | None, limit: int, root: Path, *, ma
         return
     shown = told["plan"]
     if shown["deletions"]:
-        rows = ((one["table"], one["bytes"], one["recipe_bytes"], one["recipe"]) for one in shown["deletions"][:limit])
-        table("Would go", ("table", "bytes", "recipe", "comes back as"), rows, right=("bytes", "recipe"))
+        listed = shown["deletions"][:limit]
+        rows = ((one["table"], size(one["bytes"]), size(one["recipe_bytes"]), one["recipe"]) for one in listed)
+        table("Would go", ("table", "size", "recipe", "comes back as"), rows, right=("size", "recipe"))
     if len(shown["deletions"]) > limit:
         console.print(f"[dim]and {len(shown['deletions']) - limit:,} more; --limit shows them[/]")
     if told["deleted"]:
@@ -190,7 +184,8 @@ def _kept(shown: Mapping[str, Any]) -> list[tuple[str, int, str]]:
 
 def _show_optimum(shown: Mapping[str, Any]) -> None:
     best = "no plan saves more" if shown["proved"] else "a better plan was not ruled out"
-    console.print(f"{best}; deleting the largest saving first would save {shown['cost_before'] - shown['greedy']:.3g}")
+    ours, theirs = shown["cost_before"] - shown["cost"], shown["cost_before"] - shown["greedy"]
+    console.print(f"{best}; deleting the largest saving first would save {beside(theirs, ours)}")
 
 
 def _found(asked: str | None, settings: Path | None, root: Path, *, machine: bool) -> Any:
@@ -279,9 +274,9 @@ def _show_done(done: list[dict[str, Any]], *, machine: bool) -> None:
         rows = ((one["table"], one["detail"]) for one in refused[:_LISTED])
         table(f"{len(refused):,} refused", ("table", "why"), rows)
     for outcome in sorted({one["outcome"] for one in done} - {"refused"}):
-        size = sum(one["bytes"] for one in done if one["outcome"] == outcome)
-        count = sum(one["outcome"] == outcome for one in done)
-        console.print(f"{count:,} {'table' if count == 1 else 'tables'} {outcome}, {_size(size)}")
+        weights = [one["bytes"] for one in done if one["outcome"] == outcome]
+        count = len(weights)
+        console.print(f"{count:,} {'table' if count == 1 else 'tables'} {outcome}, {size(sum(weights))}")
     if not done:
         console.print("nothing to do")
 

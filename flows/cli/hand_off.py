@@ -15,6 +15,7 @@ from flows.hand_off import HandedOff
 from schemas.errors import ExportRefused, InputError, UsageError
 from warehouse.exports import check, targets
 from warehouse.exports.target import Options
+from warehouse.figures import size
 from warehouse.house import Warehouse
 from warehouse.release.push import Pushed
 from warehouse.release.push import push as push_release
@@ -149,7 +150,7 @@ def _summary(pushed: Pushed) -> str:
     weight = sum(item.bytes for item in pushed.sent)
     verb = "would send" if pushed.dry_run else "sent"
     there = f"; readers find it at {pushed.where}" if pushed.where else ""
-    return f"{verb} {len(pushed.sent)} files ({weight:,} bytes), {len(pushed.held)} were there already{there}"
+    return f"{verb} {len(pushed.sent)} files ({size(weight)}), {len(pushed.held)} were there already{there}"
 
 
 COMMANDS = (export, verify_release, push)

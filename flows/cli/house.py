@@ -16,6 +16,7 @@ from flows.cli import options
 from flows.console import print_json, table
 from schemas.enums import Isolation
 from schemas.errors import SluiceError
+from warehouse.figures import size
 from warehouse.house import Warehouse
 
 __all__ = ["COMMANDS"]
@@ -80,8 +81,8 @@ def clean(root: Path, *, machine: bool, really: bool) -> None:
     if machine:
         print_json([asdict(removal) for removal in removals])
         return
-    rows = ((str(removal.kind), removal.where, removal.size, removal.reason) for removal in removals)
-    table("Removed" if really else "Would remove", ("kind", "what", "bytes", "why"), rows, right=("bytes",))
+    rows = ((str(one.kind), one.where, size(one.size), one.reason) for one in removals)
+    table("Removed" if really else "Would remove", ("kind", "what", "size", "why"), rows, right=("size",))
 
 
 COMMANDS = (doctor, clean)

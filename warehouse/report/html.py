@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.errors import WarehouseError
+from warehouse.report.charts import band
+from warehouse.report.pages import environment, write_page, writing
 from warehouse.report.summary import BuildSummary, Example, StageSummary
 
 if TYPE_CHECKING:
@@ -45,19 +44,10 @@ def write(root: Path, summary: BuildSummary) -> Path:
         If it cannot be written.
     """
     path = report_path(root, summary.dataset, summary.version or summary.run_id)
-    staging = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if summary.audit:
+    if summary.audit:
+        with writing(path):
             summary.audit.save(path.with_suffix(".json"))
-        staging.write_text(render(summary), encoding="utf-8", errors="backslashreplace")
-        staging.replace(path)
-    except OSError as error:
-        raise WarehouseError(
-            f"the report {path} cannot be written: {error}.",
-            hint="check free space and permissions; what was published stays published.",
-        ) from error
-    return path
+    return write_page(path, render(summary))
 
 
 def render(summary: BuildSummary) -> str:
@@ -80,19 +70,8 @@ def render(summary: BuildSummary) -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    folder = files("warehouse.report")
-    sources = {name: folder.joinpath(name).read_text(encoding="utf-8") for name in ("report.html", "report.css")}
-    environment = Environment(
-        loader=DictLoader(sources),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"count": _count, "figure": _figure, "seconds": _seconds, "moment": _moment}
-    return environment.get_template("report.html")
+    filters = {"count": _count, "figure": _figure, "seconds": _seconds, "moment": _moment}
+    return environment("warehouse.report", **filters).get_template("report.html")
 
 
 def _cost_names(stages: Sequence[StageSummary]) -> list[str]:
@@ -107,12 +86,7 @@ def _bands(stages: Sequence[StageSummary]) -> list[dict[str, Any]]:
     for stage in stages:
         parts = (("kept", stage.kept), ("dropped", sum(stage.dropped.values())), ("failed", stage.failed),
                  ("rejected", stage.rejected))  # fmt: skip
-        start, drawn = 0.0, []
-        for kind, rows in parts:
-            width = 100 * rows / widest
-            drawn += [{"kind": kind, "rows": rows, "start": round(start, 3), "width": round(width, 3)}] if rows else []
-            start += width
-        bands.append({"stage": stage, "parts": drawn})
+        bands.append({"stage": stage, "parts": band(parts, widest)})
     return bands
 
 

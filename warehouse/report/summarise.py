@@ -14,8 +14,9 @@ from schemas.errors import UsageError, nearest
 from warehouse.audits import AuditResult
 from warehouse.explore import connected
 from warehouse.house import Warehouse
+from warehouse.report.charts import Bar
 from warehouse.report.html import report_path
-from warehouse.report.summary import Bar, BuildSummary, Example, Hit, Phase, StageSummary, Suspect, VersionLink
+from warehouse.report.summary import BuildSummary, Example, Hit, Phase, StageSummary, Suspect, VersionLink
 
 __all__ = ["summarise"]
 

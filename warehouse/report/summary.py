@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from warehouse.audits import AuditResult
+from warehouse.report.charts import Bar
 
-__all__ = ["Bar", "BuildSummary", "Example", "Hit", "Phase", "StageSummary", "Suspect", "VersionLink"]
+__all__ = ["BuildSummary", "Example", "Hit", "Phase", "StageSummary", "Suspect", "VersionLink"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,6 @@ class StageSummary:
     failed: int = 0
     rejected: int = 0
     cost: Mapping[str, float] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One bar of a histogram."""
-
-    label: str
-    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +12,8 @@ import polars as pl
 
 from dedup.retention.options import Reason
 from dedup.retention.report.graph import HEIGHT, WIDTH, drawings
-from schemas.errors import WarehouseError
+from warehouse.figures import beside, money, share, size
+from warehouse.report.pages import environment, write_page
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -40,18 +39,7 @@ def write(root: Path, told: Mapping[str, Any], frames: Mapping[str, pl.DataFrame
     WarehouseError
         If it cannot be written.
     """
-    path = root / "reports" / told["lake"] / "lake.html"
-    staging = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        staging.write_text(render(told, frames), encoding="utf-8", errors="backslashreplace")
-        staging.replace(path)
-    except OSError as error:
-        raise WarehouseError(
-            f"the report {path} cannot be written: {error}.",
-            hint="check free space and permissions; what was published stays published.",
-        ) from error
-    return path
+    return write_page(root / "reports" / told["lake"] / "lake.html", render(told, frames))
 
 
 def render(told: Mapping[str, Any], frames: Mapping[str, pl.DataFrame]) -> str:
@@ -92,28 +80,5 @@ def _funnel(stages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 @cache
 def _template() -> Template:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    sources = {
-        "report.css": files("warehouse.report").joinpath("report.css").read_text(encoding="utf-8"),
-        "lake.css": files("dedup.retention.report").joinpath("lake.css").read_text(encoding="utf-8"),
-        "lake.html": files("dedup.retention.report").joinpath("lake.html").read_text(encoding="utf-8"),
-    }
-    environment = Environment(
-        loader=DictLoader(sources), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    environment.filters |= {"count": "{:,}".format, "size": _size, "money": _money, "share": "{:.1%}".format}
-    return environment.get_template("lake.html")
-
-
-def _size(value: float) -> str:
-    """Return bytes in the unit that suits them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(value) < 1000 or unit == "GB":  # noqa: PLR2004 - decimal units
-            return f"{value:,.0f} {unit}" if unit == "B" else f"{value:,.1f} {unit}"
-        value /= 1000
-    raise AssertionError
-
-
-def _money(value: float) -> str:
-    return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
+    filters = {"count": "{:,}".format, "size": size, "money": money, "share": share, "beside": beside}
+    return environment("dedup.retention.report", **filters).get_template("lake.html")
