@@ -4,29 +4,43 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from dedup.text.against import pinned, pinned_version
+from dedup.text.against import pinned, pinned_version, published_texts
+from dedup.text.report.page import write as write_page
+from dedup.text.report.view import View
 from dedup.text.table_stage import TEXT_DUPLICATES
-from dedup.text.tables import FORMATS, files_at, readable, scan
+from dedup.text.tables import FORMATS, files_at, named, readable, scan, texts_of
 from schemas.errors import InputError, SluiceError, UsageError
 from schemas.ids import canonical_json, digest
 from schemas.recipe.dedup import Dedup
 from schemas.recipe.texts import TextTable
 from schemas.texts import STEPS
+from warehouse import explore
 from warehouse.gate import audit
 from warehouse.house import Warehouse
 from warehouse.invariants import Build as AuditedBuild
 from warehouse.publish import Published
 from warehouse.stages import Services, StageRun, run_stage
 
-__all__ = ["TextDuplicates", "default_name", "find", "summary", "table_of", "write_kept", "write_removed"]
+__all__ = [
+    "TextDuplicates",
+    "default_name",
+    "find",
+    "finish",
+    "summary",
+    "table_of",
+    "write_kept",
+    "write_removed",
+]
 
 _SUFFIXES = (".parquet", ".csv", ".jsonl")
 
@@ -194,6 +208,31 @@ def _steps(run: StageRun, warehouse: Warehouse) -> pl.DataFrame:
     return steps.sort(pl.col("step").replace_strict(list(STEPS), range(len(STEPS))))
 
 
+def finish(found: TextDuplicates, warehouse: Warehouse, examples: int) -> dict[str, Any]:
+    """Write the page and the views for DuckDB, and return `summary` with where they are.
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read any more.
+    WarehouseError
+        If one of them cannot be written.
+    """
+    told = summary(found, warehouse, examples)
+    removals = warehouse.workspace.scan(found.run.rows).collect()
+    with readable(found.table):
+        view = View(removals, told["steps"], found.table.alike, partial(_texts, found.table, warehouse))
+        told["report"] = str(write_page(warehouse.root, told, view))
+    told["duckdb"] = str(explore.write(warehouse))
+    return told
+
+
+def _texts(table: TextTable, warehouse: Warehouse, ids: Iterable[str], published: bool) -> dict[str, str]:  # noqa: FBT001 - as `View` calls it
+    if published:
+        return published_texts(table.alike, warehouse.workspace, ids)
+    return texts_of(table, warehouse.workspace, ids)
+
+
 def summary(found: TextDuplicates, warehouse: Warehouse, examples: int) -> dict[str, Any]:
     """Return what was found as a JSON object, with the removals that are the least alike."""
     steps = _steps(found.run, warehouse)
@@ -202,6 +241,7 @@ def summary(found: TextDuplicates, warehouse: Warehouse, examples: int) -> dict[
     read, removed = steps.row(by_predicate=pl.col("step") == "read", named=True), int(steps["removed"].sum())
     documents = read["documents"] - read["aside"]
     return {
+        "source": named(found.table),
         "table": found.table.model_dump(mode="json", include={"files", "dataset", "text", "id"}),
         "steps": steps.to_dicts(),
         "removed": removed,

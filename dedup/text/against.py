@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import polars as pl
 
 from dedup.text.indexing import published_index
@@ -12,9 +14,9 @@ from schemas.errors import UsageError
 from schemas.ids import digest
 from schemas.recipe.dedup import Dedup, PinnedDedup, PublishedTexts
 from warehouse.house import Warehouse
-from warehouse.stages import Services
+from warehouse.stages import Services, Workspace
 
-__all__ = ["index_of", "pinned", "pinned_version"]
+__all__ = ["index_of", "pinned", "pinned_version", "published_texts"]
 
 _NEEDED = {"problem_id", "prompt"}
 
@@ -60,8 +62,19 @@ def index_of(config: PinnedDedup, services: Services) -> Published | None:
     """Return the index of all prompts that the configuration is held against; None if there are none."""
     if not config.published:
         return None
-    warehouse = Warehouse.open(services.workspace.root, read_only=True)
-    versions = [warehouse.scan(one.dataset, one.version) for one in config.published]
-    rows = pl.concat([version.select(id="problem_id", text=statements()) for version in versions])
+    rows = _prompts(config, services.workspace)
     content = digest(sorted({one.content_hash for one in config.published}))
     return published_index(rows, content, config, services)
+
+
+def published_texts(config: PinnedDedup, workspace: Workspace, ids: Iterable[str]) -> dict[str, str]:
+    """Return the texts of a few published prompts by id."""
+    asked = pl.Series(sorted(ids), dtype=pl.String)
+    found = _prompts(config, workspace).filter(pl.col("id").is_in(asked.implode())).collect(engine="streaming")
+    return dict(found.iter_rows())
+
+
+def _prompts(config: PinnedDedup, workspace: Workspace) -> pl.LazyFrame:
+    warehouse = Warehouse.open(workspace.root, read_only=True)
+    versions = [warehouse.scan(one.dataset, one.version) for one in config.published]
+    return pl.concat([version.select(id="problem_id", text=statements()) for version in versions])

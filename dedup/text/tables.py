@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from schemas.recipe.texts import TextTable
 from warehouse.house import Warehouse
 from warehouse.stages import Workspace
 
-__all__ = ["FORMATS", "documents_of", "files_at", "readable", "scan"]
+__all__ = ["FORMATS", "documents_of", "files_at", "named", "readable", "scan", "texts_of"]
 
 FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 """Suffixes of the files that are read."""
@@ -64,12 +64,13 @@ def readable(table: TextTable) -> Iterator[None]:
     except (pl.exceptions.PolarsError, OSError, UnicodeDecodeError) as error:
         reason = str(error).strip().split("\n")[0] or type(error).__name__
         raise InputError(
-            f"{_name(table)} cannot be read: {reason}",
+            f"{named(table)} cannot be read: {reason}",
             hint=f"files are read by their suffix ({', '.join(FORMATS)}) as UTF-8; all must have the columns named.",
         ) from error
 
 
-def _name(table: TextTable) -> str:
+def named(table: TextTable) -> str:
+    """Return what a person calls a table: its file, the first and the last of them, or its version."""
     if table.dataset is not None:
         return f"{table.dataset.dataset}@{table.dataset.version}"
     return table.files[0].name if len(table.files) == 1 else f"{table.files[0].name} to {table.files[-1].name}"
@@ -111,9 +112,24 @@ def documents_of(table: TextTable, workspace: Workspace) -> pl.LazyFrame:
     InputError
         If an id is missing, or names several texts.
     """
+    rows = _documents(table, workspace)
+    if table.id is not None:
+        _check_ids(rows, table)
+    return rows
+
+
+def texts_of(table: TextTable, workspace: Workspace, ids: Iterable[str]) -> dict[str, str]:
+    """Return the texts of a few documents by id; those without a text are left out."""
+    rows = _documents(table, workspace).select(pl.col("id").cast(pl.String), "text")
+    asked = pl.Series(sorted(ids), dtype=pl.String)
+    found = rows.filter(pl.col("id").is_in(asked.implode()), pl.col("text").is_not_null()).collect(engine="streaming")
+    return dict(found.iter_rows())
+
+
+def _documents(table: TextTable, workspace: Workspace) -> pl.LazyFrame:
     wanted = list(dict.fromkeys([*table.text, *([table.id] if table.id else [])]))
     for part in [scan(table, workspace)] if table.dataset else [_scanned(file.location) for file in table.files]:
-        _require(wanted, part.collect_schema(), _name(table))
+        _require(wanted, part.collect_schema(), named(table))
     rows = scan(table, workspace, wanted)
     types = rows.collect_schema()
     texts = [_text(name, types[name]) for name in table.text]
@@ -123,9 +139,7 @@ def documents_of(table: TextTable, workspace: Workspace) -> pl.LazyFrame:
     )
     if table.id is None:
         return rows.select(text=text).with_row_index("id").select("id", "text")
-    named = rows.select(id=pl.col(table.id), text=text)
-    _check_ids(named, table)
-    return named
+    return rows.select(id=pl.col(table.id), text=text)
 
 
 def _require(wanted: list[str], there: pl.Schema, table: str) -> None:
@@ -150,14 +164,14 @@ def _text(name: str, of: pl.DataType) -> pl.Expr:
     )
 
 
-def _check_ids(named: pl.LazyFrame, table: TextTable) -> None:
+def _check_ids(rows: pl.LazyFrame, table: TextTable) -> None:
     hashed = pl.col("text").hash()
-    facts = named.group_by("id").agg(low=hashed.min(), high=hashed.max())
+    facts = rows.group_by("id").agg(low=hashed.min(), high=hashed.max())
     bad = facts.filter(pl.col("id").is_null() | (pl.col("low") != pl.col("high"))).head(1).collect(engine="streaming")
     if bad.height:
         found = bad["id"][0]
         told = "no id" if found is None else f"several texts under the id {found!r}"
         raise InputError(
-            f"{_name(table)} has rows with {told} in the column {table.id!r}.",
+            f"{named(table)} has rows with {told} in the column {table.id!r}.",
             hint="an id names one document; leave --id out to number the rows.",
         )

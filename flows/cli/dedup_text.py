@@ -77,7 +77,7 @@ def text(  # noqa: PLR0917 - options by name
         if path is not None:
             write(found, path, warehouse)
             written[write.__name__.removeprefix("write_")] = str(path)
-    told = flow.summary(found, warehouse, _EXAMPLES) | {"written": written, "warehouse": str(root)}
+    told = flow.finish(found, warehouse, _EXAMPLES) | {"written": written, "warehouse": str(root)}
     if machine:
         print_json(told)
     else:
@@ -117,6 +117,7 @@ def _show(told: dict[str, Any]) -> None:
                   f"[bold]{told['dataset']}[/]{' (unchanged)' if told['unchanged'] else ''}.")  # fmt: skip
     for what, path in told["written"].items():
         console.print(f"{what:<8} {path}", markup=False, soft_wrap=True)
+    console.print(f"report   {told['report']}", markup=False, soft_wrap=True)
     console.print("\n[bold]Next[/]")
     name = told["dataset"].partition("@")[0]
     command = f"  sluice sql 'FROM {name} ORDER BY similarity LIMIT 10' -w {told['warehouse']}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -14,6 +15,7 @@ from flows import text_duplicates as flow
 from tests.flows import small
 from tests.flows.conftest import Ran
 from tests.flows.test_against import _built
+from tests.pages import outside
 
 Ask = Callable[..., Ran]
 BASE = "Write a function that returns the sum of all the even numbers of a list."
@@ -45,9 +47,27 @@ def test_removals_become_a_dataset_and_files(ask: Ask, prompts: Path, tmp_path: 
     assert expected == [list(row) for row in pl.read_csv(removed).rows()]
     asked = ask("sql", "FROM my_prompts_duplicates ORDER BY removed_id", "--warehouse", root, "--json").json
     assert expected == [list(row.values()) for row in asked]
+    with duckdb.connect(told["duckdb"], read_only=True) as connection:
+        assert [tuple(row) for row in expected] == connection.execute(
+            "FROM my_prompts_duplicates ORDER BY removed_id"
+        ).fetchall()
     rows = [json.loads(line) for line in prompts.read_text().splitlines()]
     assert [rows[0], rows[3], rows[4]] == [json.loads(line) for line in kept.read_text().splitlines()]
     assert {"removed.csv", "kept.jsonl"} == {path.name for path in kept.parent.iterdir()}
+
+
+def test_a_page_shows_what_goes_beside_what_stays(ask: Ask, prompts: Path, tmp_path: Path) -> None:
+    """It lies beside the reports of builds, and shows the texts themselves, with what differs marked."""
+    command = ("dedup", "text", prompts, "--text", "prompt", "--id", "key", "--threshold", "0.6", "-w", tmp_path / "w")
+    report = tmp_path / "w" / "reports" / "my_prompts_duplicates" / "1.0.0.html"
+    assert str(report) == ask(*command, "--json").json["report"]
+    page = report.read_text()
+    assert "<mark>some</mark> list." in page
+    assert "<mark>a</mark> list." in page
+    assert [] == outside(page)
+    report.unlink()
+    assert str(report) in ask(*command).out
+    assert page == report.read_text()
 
 
 def test_a_repeated_command_does_nothing_again(ask: Ask, prompts: Path, tmp_path: Path) -> None:
@@ -97,6 +117,7 @@ def test_a_table_is_held_against_published_prompts(ask: Ask, tmp_path: Path) -> 
     assert [("published", 2, 1), ("exact", 1, 0), ("near_published", 1, 0), ("near", 1, 0)] == [
         (step["step"], step["documents"], step["removed"]) for step in told["steps"][1:]
     ]
+    assert ", published</h4>" in Path(told["report"]).read_text()
     found = ask("sql", "FROM new_duplicates", "-w", root, "--json").json
     assert [("0", True)] == [(row["removed_id"], row["published"]) for row in found]
 
