@@ -23,8 +23,8 @@ from schemas.recipe.verify import Verify
 __all__ = ["extract", "judge_answers"]
 
 _NUMBER = re.compile(r"[+-]?\$?\d[\d,]*(?:\.\d+)?|[+-]?\.\d+")
-_GSM8K = re.compile(r"^\s*(?:####|A:)\s*(.*)$", re.MULTILINE)
-_FINAL = re.compile(r"(?:final\s+)?answer\s*(?:is|:)\s*:?\s*(.+)", re.IGNORECASE)
+_GSM8K = re.compile(r"^[^\S\n]*(?:####|A:)\s*(.*)$", re.MULTILINE)
+_FINAL = re.compile(r"(?:final\s+)?answer\s*(?:is|:)\s*(?::\s*)?(\S.*)", re.IGNORECASE)
 _CHOICE = re.compile(r"(?<![A-Za-z])\(?([A-Z])\)?(?![A-Za-z'])")
 _LONGEST = 4000
 

@@ -11,7 +11,7 @@ from typing import Any
 __all__ = ["same_text", "same_value"]
 
 _FLOAT = re.compile(r"[+-]?(\d+\.\d*|\.\d+|\d+(?=[eE]))([eE][+-]?\d{1,4})?")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,4})?")
+_NUMBER = re.compile(r"[+-]?(\d+(?:\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?")
 
 
 def same_text(mode: str, expected: str, got: str, *, rel_tol: float = 0.0, abs_tol: float = 0.0) -> bool:
@@ -34,10 +34,13 @@ def same_text(mode: str, expected: str, got: str, *, rel_tol: float = 0.0, abs_t
     if mode == "exact":
         return expected.rstrip("\r\n") == got.rstrip("\r\n")
     if mode in ("lines", "json"):
-        return _lines(expected) == _lines(got)
+        wanted = _lines(expected)
+        return wanted == _lines(got, len(wanted))
     if mode == "unordered":
-        return Counter(_lines(expected)) == Counter(_lines(got))
-    wanted, given = expected.split(), got.split()
+        wanted = _lines(expected)
+        return Counter(wanted) == Counter(_lines(got, len(wanted)))
+    wanted = expected.split()
+    given = got.split(maxsplit=len(wanted))
     if mode == "tokens":
         return wanted == given
     return len(wanted) == len(given) and all(
@@ -45,11 +48,10 @@ def same_text(mode: str, expected: str, got: str, *, rel_tol: float = 0.0, abs_t
     )
 
 
-def _lines(text: str) -> list[str]:
-    lines = [line.rstrip() for line in text.replace("\r\n", "\n").split("\n")]
-    while lines and not lines[-1]:
-        lines.pop()
-    return lines
+def _lines(text: str, most: int = -1) -> list[str]:
+    """Return the lines without white space at their ends; beyond ``most`` they stay one, for they are too many."""
+    lines = [line.rstrip() for line in text.rstrip().split("\n", most)]
+    return lines if lines[0] or len(lines) > 1 else []
 
 
 def _close_tokens(expected: str, got: str, rel_tol: float, abs_tol: float) -> bool:
@@ -81,13 +83,16 @@ def same_value(mode: str, expected: Any, got: Any, *, rel_tol: float = 0.0, abs_
 def _same_multiset(expected: list[Any], got: list[Any]) -> bool:
     if len(expected) != len(got):
         return False
-    left = list(got)
-    for item in expected:
-        match = next((i for i, other in enumerate(left) if _same(item, other, None)), None)
-        if match is None:
-            return False
-        left.pop(match)
-    return True
+    return Counter(map(_canonical, expected)) == Counter(map(_canonical, got))
+
+
+def _canonical(value: Any) -> Any:
+    """Return something hashable that is equal for values that `_same` calls the same, and only for those."""
+    if isinstance(value, (list, tuple)):
+        return ("array", *map(_canonical, value))
+    if isinstance(value, dict):
+        return "object", len(value), frozenset((_key(key), _canonical(item)) for key, item in value.items())
+    return "number" if type(value) in (int, float) else type(value).__name__, value
 
 
 def _same(expected: Any, got: Any, tolerances: tuple[float, float] | None) -> bool:

@@ -15,7 +15,7 @@ from curation.verify.inside.frames import Frames, ProtocolError, split
 from curation.verify.inside.lockdown import Limits
 from curation.verify.inside.values import decode, encode
 from curation.verify.judgement import Judgement, verdict
-from curation.verify.problems import Problem
+from curation.verify.problems import InvalidProblemError, Problem
 from curation.verify.slots import Child, Exit, Slot
 from curation.verify.suites import LiteralCall, translate
 from schemas.enums import Isolation, Status
@@ -142,7 +142,8 @@ class _Results:
             return self._compare(message["ok"], index)
         self.broken = message["t"] == -1
         status = message.get("status")
-        return Status(status) if status in _SAID else Status.RE, str(message.get("detail"))[:250]
+        detail = message.get("detail")
+        return Status(status) if status in _SAID else Status.RE, detail if isinstance(detail, str) else ""
 
     def _compare(self, value: Any, index: int) -> tuple[Status, str]:
         try:
@@ -200,18 +201,32 @@ def _judge_literal(caller: _Caller, literal: list[LiteralCall], isolation: Isola
     return verdict(statuses, isolation, results.detail, results.end.cpu_s, results.end.wall_s)
 
 
+def _report(body: bytes) -> tuple[int, str, str]:
+    """Read what a tester says of one test; a suite may write anything to the channel, and then is no suite."""
+    try:
+        report = decode(body)
+    except ProtocolError:
+        report = None
+    match report:
+        case {"t": int(number), "status": str(status), "detail": str(detail)} if status in (*Status, "gone"):
+            return number, status, detail
+    raise InvalidProblemError("the tests wrote to the channel")
+
+
 def _read_suite(candidate: Exit, tester: Exit, total: int, limits: Limits) -> tuple[list[Status], str]:
     """Return a status per test from the tester's reports; what it did not report is the candidate's end."""
     statuses: list[Status] = []
     detail = ""
     for body in split(tester.output["channel"]):
-        report = decode(body)
-        if report["status"] == "gone":
+        number, said, reason = _report(body)
+        if said == "gone":
             break
-        if report["t"] == -1:
-            return [Status(report["status"])] * total, report["detail"]
-        statuses.append(Status(report["status"]))
-        detail = detail or report["detail"]
+        if number == -1:
+            return [Status(said)] * total, reason
+        if number != len(statuses) or number >= total:
+            raise InvalidProblemError("the tests wrote to the channel")
+        statuses.append(Status(said))
+        detail = detail or reason
     if len(statuses) < total:
         status, reason = death(candidate, limits)
         if candidate.killed in (None, "finished", "stopped") and tester.killed in _KILLED:

@@ -146,6 +146,8 @@ class Judge:
                 faults += 1
                 if faults <= self.settings.fault_retries:
                     continue
+            except Exception as error:  # noqa: BLE001 - one problem that the judge cannot bear must not end a run
+                return fault(f"the judge failed: {type(error).__name__}: {error}", self.isolation)
             if Status.ILE in judgement.statuses and not slept and os.getloadavg()[0] > self.workers:
                 slept = True
                 continue

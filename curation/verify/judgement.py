@@ -11,6 +11,7 @@ __all__ = ["VERIFIER_VERSION", "Judgement", "Task", "fault", "verdict"]
 
 VERIFIER_VERSION = "2"
 """Changes whenever a verdict may."""
+_LONGEST = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +88,16 @@ def verdict(
         cpu_s * 1e3,
         wall_s * 1e3,
         isolation,
-        detail[:300],
+        _line(detail),
     )
 
 
 def fault(detail: str, isolation: Isolation, cpu_s: float = 0.0, wall_s: float = 0.0) -> Judgement:
     """Return the judgement that is none: the sandbox or the problem failed, not the answer."""
-    return Judgement(Status.XX, None, None, (), cpu_s * 1e3, wall_s * 1e3, isolation, detail[:300])
+    return Judgement(Status.XX, None, None, (), cpu_s * 1e3, wall_s * 1e3, isolation, _line(detail))
+
+
+def _line(detail: str) -> str:
+    """Return what a program may have written as one short line that no terminal or file format chokes on."""
+    short = detail[:_LONGEST]
+    return short if short.isprintable() else "".join(c if c.isprintable() else " " for c in short)

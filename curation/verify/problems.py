@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,9 @@ from schemas.ids import canonical_json
 
 __all__ = ["InvalidProblemError", "Problem", "parse"]
 
+_NUMBERS = {"time_limit": 86_400.0, "memory_limit_mb": 1 << 20, "rel_tol": 1.0, "abs_tol": math.inf}
+"""Settings that are numbers, and the largest that makes sense."""
+_TEXTS = ("prelude", "candidate", "language")
 _COMPARATORS = ("json", "exact", "lines", "tokens", "float", "unordered", "checker")
 
 
@@ -57,6 +61,7 @@ def parse(verifier: str, tests: str) -> Problem:
         raise InvalidProblemError("the verifier is not an object with a kind")
     if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
         raise InvalidProblemError("there are no tests" if cases == [] else "the tests are not an array of objects")
+    _settings(spec)
     check = _CHECKS.get(spec["kind"])
     if check is not None:
         check(spec, cases)
@@ -64,6 +69,16 @@ def parse(verifier: str, tests: str) -> Problem:
         known = ", ".join([*_CHECKS, *graders()])
         raise InvalidProblemError(f"no grader is called {spec['kind']!r}; known are {known}")
     return Problem(spec["kind"], spec, cases)
+
+
+def _settings(spec: dict[str, Any]) -> None:
+    for name, most in _NUMBERS.items():
+        value = spec.get(name)
+        if value is not None and not (type(value) in (int, float) and 0 <= value <= most):
+            raise InvalidProblemError(f"{name} is {value!r:.60}, not a number from 0 to {most}")
+    for name in _TEXTS:
+        if not isinstance(spec.get(name, ""), str):
+            raise InvalidProblemError(f"{name} is {spec[name]!r:.60}, not a text")
 
 
 def _asserts(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
@@ -83,9 +98,11 @@ def _calls(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
             raise InvalidProblemError(f"test {number}: kwargs is not an object")
         if "expected" not in case:
             raise InvalidProblemError(f"test {number} expects nothing")
-    _no_contradiction(
-        [(canonical_json([c["args"], c.get("kwargs", {})]), canonical_json(c["expected"])) for c in cases]
-    )
+    try:
+        pairs = [(canonical_json([c["args"], c.get("kwargs", {})]), canonical_json(c["expected"])) for c in cases]
+    except (ValueError, RecursionError) as error:
+        raise InvalidProblemError(f"a value that JSON has no word for: {error}") from error
+    _no_contradiction(pairs)
 
 
 def _stdio(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:

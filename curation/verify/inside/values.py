@@ -23,6 +23,7 @@ MAX_DEPTH = 200
 """Deepest nesting of containers that crosses; both parsers stay far from their own limits."""
 _MAX_ITEMS = 1_000_000
 _SMALL = 1 << 63
+_LONGEST_FRACTION = 8192
 _FEW_KEYS, _MANY_ALIKE = 1000, 100
 _SETS = ("set", "frozenset", "dict_keys")
 _HASHED = (*_SETS, "dict", "dict_items", "Counter", "OrderedDict")
@@ -198,6 +199,14 @@ _NAMED: dict[tuple[str, str], Callable[[Any], Any]] = {
 }
 """Values of modules that are imported only where a program has imported them."""
 _TYPES = {kind.__name__: kind for kind in (bool, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)}
+
+
+def _fraction(numerator: str, denominator: str) -> Any:
+    if len(numerator) + len(denominator) > _LONGEST_FRACTION:
+        raise ProtocolError("a fraction that takes too long to reduce")
+    return import_module("fractions").Fraction(int(numerator, 16), int(denominator, 16))
+
+
 _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda v: int(v, 16),
     "float": lambda v: {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}[v],
@@ -216,7 +225,7 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "bytearray": bytearray.fromhex,
     "complex": lambda v: complex(float(v[0]), float(v[1])),
     "Decimal": lambda v: import_module("decimal").Decimal(v),
-    "Fraction": lambda v: import_module("fractions").Fraction(int(v[0], 16), int(v[1], 16)),
+    "Fraction": lambda v: _fraction(*v),
     "date": dt.date.fromisoformat,
     "datetime": dt.datetime.fromisoformat,
     "time": dt.time.fromisoformat,

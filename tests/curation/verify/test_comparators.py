@@ -31,6 +31,13 @@ from tests.strategies import json_values
         ("float", "yes 0.5", "no 0.5", False),
         ("unordered", "a\nb", "b\na", True),
         ("unordered", "a\na\nb", "a\nb\nb", False),
+        ("float", "0.5", "1" * 200_000 + "x", False),
+        ("lines", "", "", True),
+        ("lines", "", "\n \n", True),
+        ("lines", "\n\na", "a", False),
+        ("lines", "a", "a\nb\nc", False),
+        ("tokens", "a", "a b c", False),
+        ("tokens", "", " \n", True),
     ],
 )
 def test_text_modes(mode: str, expected: str, got: str, *, same: bool) -> None:
@@ -58,6 +65,9 @@ def test_text_modes(mode: str, expected: str, got: str, *, same: bool) -> None:
         ("unordered", [1, [2], 3], [3, 1, [2]], True),
         ("unordered", [1, 1, 2], [1, 2, 2], False),
         ("unordered", [True], [1], False),
+        ("unordered", [{"1": 1}], [{1: 1, "1": 1}], False),
+        ("unordered", [{"1": [2.0]}, None], [None, {1: (2,)}], True),
+        ("unordered", list(range(50_000)), [*range(50_000)][::-1], True),
     ],
 )
 def test_value_modes(mode: str, expected: object, got: object, *, same: bool) -> None:

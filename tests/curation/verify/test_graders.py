@@ -32,6 +32,8 @@ def _status(judge: Judge, verifier: str, right: object, answer: str) -> Status:
         ("math", r"\boxed{unclosed", None),
         ("math", "The final answer is 5.", "5"),
         ("aime", "042", "042"),
+        ("gsm8k", "\n" * 200_000 + "7", "7"),
+        ("math", "the answer is" + "\n" * 200_000 + "7", "7"),
     ],
 )
 def test_final_answers_are_found(style: str, text: str, answer: str | None) -> None:

@@ -85,6 +85,16 @@ def test_soft_and_hard_reward(judge: Judge) -> None:
         ('{"kind": "math"}', '[{"answer": null}]', "no answer"),
         ('{"kind": "asserts", "entry_point": "f"}', '[{"code": " "}]', "empty"),
         ('{"kind": "asserts", "entry_point": "f"}', '[{"code": "for x in: pass"}]', "does not load"),
+        (
+            '{"kind": "asserts", "entry_point": "f"}',
+            '[{"code": "import os\\nos.write(3, bytes(4))\\nf(1)"}]',
+            "channel",
+        ),
+        ('{"kind": "calls", "entry_point": "f", "time_limit": "soon"}', '[{"args": [1], "expected": 1}]', "time_limit"),
+        ('{"kind": "calls", "entry_point": "f", "prelude": 5}', '[{"args": [1], "expected": 1}]', "prelude"),
+        ('{"kind": "stdio", "abs_tol": -1}', '[{"input": "1", "output": "0.5"}]', "abs_tol"),
+        (CALLS, '[{"args": [NaN], "expected": 1}]', "no word"),
+        (CALLS, '[{"args": [%s], "expected": 1}]' % ("[" * 300 + "]" * 300), "nested deeper"),
         ('{"kind": "unheard-of"}', '[{"answer": 1}]', "unheard-of"),
         ("[]", "[]", "kind"),
     ],
@@ -94,6 +104,23 @@ def test_degenerate_problems_have_no_verdict(judge: Judge, verifier: str, tests:
     judgement = _only(judge, Task(verifier, tests, SQUARE))
     assert (Status.XX, None, None, ()) == (judgement.status, judgement.passed, judgement.total, judgement.statuses)
     assert says in judgement.detail
+
+
+def test_what_a_program_says_harms_nobody(judge: Judge) -> None:
+    """A forged report with a monstrous reason is an error of the program, told in one printable line."""
+    forged = """
+        import json, os, struct, sys
+        def f(x):
+            frame = sys._getframe(1)
+            while "payload" not in frame.f_locals: frame = frame.f_back
+            report = {"t": 0, "nonce": frame.f_locals["payload"]["nonce"], "status": "RE", "detail": DETAIL}
+            body = json.dumps(report).encode()
+            os.write(3, struct.pack("!I", len(body)) + body)
+            os._exit(0)
+    """
+    details = ('{"!": "int", "v": hex(1 << 200_000)}', "[[[]]]", r"'\ud800\x1b]0;title\x07'")
+    judged = judge.judge(_calls(textwrap.dedent(forged).replace("DETAIL", detail)) for detail in details)
+    assert [(Status.RE, True)] * 3 == [(judgement.status, judgement.detail.isprintable()) for judgement in judged]
 
 
 def test_each_status_of_a_function(judge: Judge) -> None:

@@ -67,6 +67,7 @@ def test_any_tagged_object_is_read_or_refused(inner: object, tag: str) -> None:
         b'{"!": ["set"], "v": []}',
         b'{"!": "set", "v": [[1]]}',
         b'{"!": "set"}',
+        b'{"!": "Fraction", "v": ["0x%s", "0x7"]}' % (b"f" * 100_000),
     ],
 )
 def test_what_strict_parsing_refuses(body: bytes) -> None:
