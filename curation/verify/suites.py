@@ -7,6 +7,7 @@ helpers, tolerances computed on the way) is run by a tester.
 from __future__ import annotations
 
 import ast
+import builtins
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -157,6 +158,8 @@ def _is_idle(node: ast.stmt) -> bool:
         return isinstance(node.test, ast.Constant) and bool(node.test.value)
     if isinstance(node, ast.Assign):
         return ast.unparse(node.targets[0]) == "METADATA"
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Name):
+        return hasattr(builtins, node.value.id)
     return isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant))
 
 
@@ -164,8 +167,19 @@ def _is_call(node: ast.expr) -> bool:
     return isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id == "set")
 
 
+class _Folding(ast.NodeTransformer):
+    """Puts a constant where Python's compiler does: for arithmetic on constants whose result is small."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> ast.expr:
+        """Replace the operation, unless it is left for when the code runs: that takes a stack of two."""
+        code = compile(ast.Expression(node), "<constant>", "eval", dont_inherit=True)
+        if code.co_stacksize > 1:
+            return node
+        return ast.Constant(eval(code))  # noqa: S307 - it does nothing but return a constant
+
+
 def _literal(node: ast.expr) -> Any:
     try:
-        return ast.literal_eval(node)
+        return ast.literal_eval(_Folding().visit(node))
     except ValueError as error:
         raise _NotLiteralError from error

@@ -20,6 +20,9 @@ from curation.verify.suites import translate
         ("assert not f(2)", 0, 1),
         ("assert f(2), 'message'", [1], []),
         ("assert abs(f(2) - 0.5) < 1e-6", 0.5000000001, 0.6),
+        ("assert abs(f(3 * 19) - 2.0 / 3.0) < 1e-6", 2 / 3, 0.6),
+        ("assert f('a' + 'b') == (3 + 5, [-(2**7)])", (8, [-128]), (8, [128])),
+        ("def check(c):\n    print\n    assert c(2) == 4\ncheck(f)", 4, 5),
         ("METADATA = {'a': 1}\ndef check(c):\n    'doc'\n    assert True\n    assert c(2) == 4\ncheck(f)", 4, 5),
     ],
 )
@@ -30,9 +33,9 @@ def test_literal_asserts(code: str, right: object, wrong: object) -> None:
 
 
 def test_arguments_are_read() -> None:
-    """Positional and keyword arguments arrive as the values they spell."""
-    (call,) = translate(("assert f(-1, [True], k='x') == 0",), "f", "Solution().f")
-    assert ("f", [-1, [True]], {"k": "x"}) == (call.callee, call.args, call.kwargs)
+    """Positional and keyword arguments arrive as the values they spell, arithmetic among them done."""
+    (call,) = translate(("assert f(-1, [True, 3 * 5 - 1], k='x' + 'y') == 0",), "f", "Solution().f")
+    assert ("f", [-1, [True, 14]], {"k": "xy"}) == (call.callee, call.args, call.kwargs)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +50,10 @@ def test_arguments_are_read() -> None:
         "assert f(*[1]) == 1",
         "assert g(2) == 4",
         "assert f(2) is 4",
+        "assert f(2 + n) == 4",
+        "assert f(10**1000 * 'x') == 4",
+        "assert f(1 / 0) == 4",
+        "def check(c):\n    unknown\n    assert c(2) == 4\ncheck(f)",
         "import os\nassert f(2) == 4",
         "def check(c):\n    assert c(1) == 1",
         "@decorated\ndef check(c):\n    assert c(1) == 1\ncheck(f)",
