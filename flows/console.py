@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,12 +21,14 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 __all__ = ["Bars", "Lines", "bars", "console", "errors", "print_json", "progress_for", "table"]
 
 _LINE_EVERY = 10.0
 
 _WIDE = 200
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
@@ -61,7 +64,7 @@ class Bars:
             return
         state = self._progress.tasks[self._progress.task_ids.index(name)]
         speed = f"{state.speed:,.0f} {state.fields['unit']}/s " if state.speed else ""
-        extra = " ".join(f"{key} {value:,.0f}" for key, value in figures.items())
+        extra = " ".join(f"{key} {value:,.0f}" for key, value in figures.items() if value)
         self._progress.update(name, advance=done, rate=speed + extra)
 
     def finish(self, task: str, summary: str = "") -> None:
@@ -79,10 +82,16 @@ class Bars:
 
 
 class Lines:
-    """Plain lines, one every few seconds, for logs and pipes."""
+    """Plain lines, one every few seconds, for logs and pipes.
 
-    def __init__(self, out: Any = None) -> None:
-        self._out = out or sys.stderr
+    Parameters
+    ----------
+    tell
+        What takes a line, such as a logger's method; by default it is written to standard error.
+    """
+
+    def __init__(self, tell: Callable[[str], object] | None = None) -> None:
+        self._tell = tell or _to_stderr
         self._state: dict[str, list[float]] = {}
         self._totals: dict[str, tuple[int | None, str]] = {}
 
@@ -104,21 +113,22 @@ class Lines:
         total, unit = self._totals[task]
         rate = state[0] / max(now - state[1], 1e-9)
         left = f", {(total - state[0]) / rate:.0f} s left" if total and rate else ""
-        extra = "".join(f", {key} {value:,.0f}" for key, value in figures.items())
-        self._write(f"{task}: {state[0]:,.0f}{f' of {total:,}' if total else ''} {unit}, {rate:,.0f}/s{left}{extra}")
+        extra = "".join(f", {key} {value:,.0f}" for key, value in figures.items() if value)
+        self._tell(f"{task}: {state[0]:,.0f}{f' of {total:,}' if total else ''} {unit}, {rate:,.0f}/s{left}{extra}")
 
     def finish(self, task: str, summary: str = "") -> None:
         """Print the result."""
         self._state.pop(task, None)
         if summary:
-            self._write(f"{task}: {summary}")
+            self._tell(f"{task}: {summary}")
 
     def note(self, text: str) -> None:
         """Print the line."""
-        self._write(text)
+        self._tell(text)
 
-    def _write(self, line: str) -> None:
-        print(line, file=self._out, flush=True)
+
+def _to_stderr(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the console
 
 
 def progress_for(*, machine: bool = False) -> Bars | Lines:
@@ -132,8 +142,12 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     for column in columns:
         shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*map(_cell, row))
+        shown.add_row(*(Text(_CONTROL.sub(_visible, _cell(value))) for value in row))
     console.print(shown)
+
+
+def _visible(control: re.Match[str]) -> str:
+    return control[0].encode("unicode_escape").decode()
 
 
 def _cell(value: Any) -> str:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pydantic import ValidationError
 
 from curation.decontaminate.stage import DECONTAMINATE
 from curation.decontaminate.summary import removed_by_rule
-from curation.drive import deviations, phase_sizes, training_plan
+from curation.drive import deviations
 from flows.ingestion import register_policies
+from flows.phases import phases, recipe_of, run_of
 from schemas.contracts import contract
 from schemas.errors import ExportRefused
 from schemas.recipe.publish import Publish
@@ -28,7 +28,7 @@ from warehouse.release.info import Change, ReleaseInfo, StageOfRun
 from warehouse.release.write import Release, existing_release, write_release
 from warehouse.versions import Version
 
-__all__ = ["HandedOff", "export_all", "export_folder", "export_folders", "phases", "recipe_of", "release"]
+__all__ = ["HandedOff", "export_all", "export_folder", "export_folders", "release"]
 
 
 @dataclass(frozen=True)
@@ -100,35 +100,6 @@ def export_folder(warehouse: Warehouse, version: Version, target: str) -> Path:
     return warehouse.root / "exports" / version.name / version.version / target
 
 
-def phases(warehouse: Warehouse, version: Version) -> list[dict[str, Any]]:
-    """Return the phases of a version with rows, rollouts, steps and lengths: its training plan; none but of prompts."""
-    if version.contract != PROMPT_SET.name:
-        return []
-    sizes = phase_sizes(warehouse.scan(version.name, version.version))
-    planned = _planned(warehouse, version, sizes)
-    told = {(phase["curriculum"], phase["phase"]) for phase in planned}
-    others = [place for place in sizes if place not in told]
-    return planned + [{"curriculum": c, "phase": p, "rows": sizes[c, p], "shuffle": False} for c, p in others]
-
-
-def _planned(warehouse: Warehouse, version: Version, sizes: Mapping[tuple[str, str], int]) -> list[dict[str, Any]]:
-    """Return the training plan of the version's recipe; none for a control set, or a recipe of another release."""
-    try:
-        recipe = recipe_of(warehouse, version)
-    except ValidationError:
-        return []
-    return training_plan(recipe.curricula, sizes) if version.name == recipe.name else []
-
-
-def recipe_of(warehouse: Warehouse, version: Version) -> Recipe:
-    """Return the recipe that a version was built from."""
-    return Recipe.model_validate(json.loads(_run_of(warehouse, version)["recipe"]))
-
-
-def _run_of(warehouse: Warehouse, version: Version) -> dict[str, Any]:
-    return warehouse.book("runs").filter(run_id=version.run_id).collect().row(0, named=True)
-
-
 def release(warehouse: Warehouse, version: Version) -> Release:
     """Write the release folder of a version, or return the one that is there.
 
@@ -144,7 +115,7 @@ def release(warehouse: Warehouse, version: Version) -> Release:
 
 
 def _info(warehouse: Warehouse, version: Version) -> ReleaseInfo:
-    run = _run_of(warehouse, version)
+    run = run_of(warehouse, version)
     return ReleaseInfo(
         dataset=version.name,
         version=version.version,

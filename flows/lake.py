@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import lake_steps
-from flows.console import progress_for
+from flows.artifacts import keep_report, keep_table, progress
 from flows.lake_job import Job, default_name
 from flows.lake_steps import LakeRun
 from schemas.recipe.lake import Lake
@@ -24,7 +23,7 @@ __all__ = ["lake"]
 @task(name="containment", cache_policy=NO_CACHE)
 def _find(job: Job, root: Path) -> LakeRun:
     warehouse = Warehouse.open(root)
-    return lake_steps.find(job, warehouse, Services(warehouse.workspace, progress=progress_for()))
+    return lake_steps.find(job, warehouse, Services(warehouse.workspace, progress=progress()))
 
 
 @task(name="publish", cache_policy=NO_CACHE)
@@ -43,25 +42,18 @@ def lake(
 ) -> dict[str, Any]:
     """Look through a lake, publish what is contained in what, and what may therefore go. Deletes nothing.
 
-    Parameters
-    ----------
-    path
-        Folder, glob or URL of the lake; without one, ``settings`` name ``tables`` of the warehouse.
-    warehouse
-        Folder of the warehouse.
-    name
-        What the datasets are called after; by default the last part of the path, or ``tables``.
-    settings, retention
-        Settings of `schemas.recipe.lake.Lake` and of `schemas.recipe.retention.Retention`.
+    Returns what was found: stages, edges, plan, datasets, report.
 
-    Returns
-    -------
-    dict
-        What was found: stages, edges, plan, datasets, report.
+    Args:
+        path: Folder, glob or URL of the lake; without one, `settings` name `tables` of the warehouse.
+        warehouse: Folder of the warehouse.
+        name: What the datasets are called after; by default the last part of the path, or `tables`.
+        settings: Settings of containment, as `schemas.recipe.lake.Lake` has them.
+        retention: Settings of the plan, as `schemas.recipe.retention.Retention` has them.
     """
     asked = Lake(path=path, **(settings or {}))
     job = Job(name or default_name(path), asked, Retention(**(retention or {})))
     told = _publish(_find(job, Path(warehouse)), Path(warehouse))
-    create_table_artifact(told["stages"], key="stages", description=f"Pairs of tables of {job.name} by stage")
-    create_link_artifact(Path(told["report"]).absolute().as_uri(), key="report", link_text="HTML report")
+    keep_table(job.name, "stages", told["stages"], f"Pairs of tables of {job.name} by stage")
+    keep_report(job.name, told["report"])
     return told

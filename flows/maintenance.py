@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
 
+from flows.artifacts import keep_table
 from warehouse.house import Warehouse
 
 __all__ = ["maintenance"]
@@ -23,11 +23,11 @@ def _sweep(root: str) -> list[dict[str, Any]]:
 def maintenance(warehouse: str = "sluice-warehouse") -> int:
     """Remove orphan branches, files and unfinished work; tagged versions are never touched.
 
-    Returns
-    -------
-    int
-        Number of things removed.
+    Returns the number of things removed.
+
+    Args:
+        warehouse: Folder of the warehouse.
     """
     removed = _sweep(warehouse)
-    create_table_artifact(removed, key="removed", description="What no version, book or living run needs")
+    keep_table("maintenance", "removed", removed, f"What no version, book or living run of {warehouse} needed")
     return len(removed)

@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.console import progress_for
+from flows.artifacts import keep_table, progress
 from flows.ingestion import Ingestion
 from warehouse.house import Warehouse
 from warehouse.stages import Services, StageRun
@@ -19,7 +18,7 @@ __all__ = ["minimize"]
 
 @task(name="minimize", cache_policy=NO_CACHE)
 def _minimize(job: Ingestion) -> StageRun:
-    services = Services(Warehouse.open(job.root).workspace, progress=progress_for())
+    services = Services(Warehouse.open(job.root).workspace, progress=progress())
     run = job.minimize(services)
     services.progress.finish("minimize", f"{run.counts['kept']:,} records" + (" (cached)" if run.cached else ""))
     return run
@@ -42,25 +41,16 @@ def minimize(
 ) -> dict[str, Any]:
     """Minimize client records and publish them; raw values reach no file of the warehouse.
 
-    Parameters
-    ----------
-    policy
-        Path of the policy file.
-    source
-        File of raw records: CSV, JSON lines or Parquet.
-    name
-        Dataset to publish to.
-    warehouse
-        Folder of the warehouse.
-    smallest
-        Fewest records that may be alike in what is stored of them.
+    Returns what became of it: version, rows, smallest group, what the audit said.
 
-    Returns
-    -------
-    dict
-        What became of it: version, rows, smallest group, what the audit said.
+    Args:
+        policy: Path of the policy file.
+        source: File of raw records: CSV, JSON lines or Parquet.
+        name: Dataset to publish to.
+        warehouse: Folder of the warehouse.
+        smallest: Fewest records that may be alike in what is stored of them.
     """
     job = Ingestion.of(Path(policy), Path(source), Path(warehouse), name, smallest)
     told = _publish(job, _minimize(job))
-    create_table_artifact([told], key="minimized", description=f"Minimized records of {name}")
+    keep_table(name, "minimized", [told], f"Minimized records of {name}@{told['version']}")
     return told

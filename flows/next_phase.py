@@ -26,22 +26,14 @@ def next_phase(
 ) -> dict[str, Any]:
     """Publish DRIVE's next phase from the rollouts of the newest checkpoint.
 
-    Parameters
-    ----------
-    recipe
-        Path of the recipe that the version was built from.
-    warehouse
-        Folder of the warehouse.
-    checkpoint
-        Path of a file with the section ``rollouts`` that samples the newest checkpoint; the recipe's own by default,
-        of which the last policy counts.
-    ref
-        Version to carry on.
+    Returns what became of it, as the flow `prompt-set` tells it.
 
-    Returns
-    -------
-    dict
-        What became of it, as `flows.prompt_set.prompt_set` tells it.
+    Args:
+        recipe: Path of the recipe that the version was built from.
+        warehouse: Folder of the warehouse.
+        checkpoint: Path of a file with the section `rollouts` that samples the newest checkpoint; the recipe's own by
+            default, of which the last policy counts.
+        ref: Version to carry on.
     """
     asked, folder = load_recipe(Path(recipe)), Path(recipe).parent
     if checkpoint is not None:

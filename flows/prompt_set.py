@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, task
-from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows import hand_off
+from flows.artifacts import keep_report, keep_table, progress
 from flows.build import Build
-from flows.console import progress_for
 from flows.steps import Step
-from flows.summary import summary
+from flows.summary import summary, taken_out
 from schemas.tables import TableRef
 from warehouse import explore
 from warehouse.engines import Engine, engine
@@ -29,7 +28,7 @@ __all__ = ["finish", "prompt_set", "run_steps"]
 
 @task(task_run_name="{step.name}", cache_policy=NO_CACHE)
 def _stage(step: Step, inputs: Mapping[str, TableRef], root: Path, engine: Engine) -> StageRun:
-    services = Services(Warehouse.open(root).workspace, engine, progress_for())
+    services = Services(Warehouse.open(root).workspace, engine, progress())
     run = step.run(inputs, services)
     kept = f"{run.counts['kept']:,} of {run.counts['in']:,} kept"
     services.progress.finish(step.name, kept + (" (cached)" if run.cached else f" in {run.seconds:,.1f} s"))
@@ -69,19 +68,12 @@ def _report(build: Build, published: Published | None) -> dict[str, str]:
 def prompt_set(recipe: str, warehouse: str = "sluice-warehouse", *, publish: bool = True) -> dict[str, Any]:
     """Build the prompt set that a recipe asks for.
 
-    Parameters
-    ----------
-    recipe
-        Path of the recipe file.
-    warehouse
-        Folder of the warehouse.
-    publish
-        Audit, publish and hand off what was built; False stops after the last stage.
+    Returns what became of it: run id, counts per stage, version, folders written.
 
-    Returns
-    -------
-    dict
-        What became of it: run id, counts per stage, version, folders written.
+    Args:
+        recipe: Path of the recipe file.
+        warehouse: Folder of the warehouse.
+        publish: Audit, publish and hand off what was built; without, the run stops after the last stage.
     """
     return finish(run_steps(Build.of(Path(recipe), Path(warehouse))), recipe, publish=publish)
 
@@ -101,11 +93,16 @@ def finish(build: Build, recipe: str, *, publish: bool) -> dict[str, Any]:
     published = _publish(build) if publish else None
     told = _hand_off(build, published) if published else summary(build, Warehouse.open(build.root))
     told |= {"recipe": recipe, "warehouse": str(build.root), **_report(build, published)}
-    _artifacts(told)
+    _artifacts(told, published)
     return told
 
 
-def _artifacts(told: Mapping[str, Any]) -> None:
-    funnel = [{key: stage[key] for key in ("stage", "in", "kept", "failed")} for stage in told["stages"]]
-    create_table_artifact(funnel, key="funnel", description=f"Rows of {told['run_id']} by stage")
-    create_link_artifact(Path(told["report"]).absolute().as_uri(), key="report", link_text="HTML report")
+def _artifacts(told: Mapping[str, Any], published: Published | None) -> None:
+    name = told["dataset"]
+    funnel = [{k: s[k] for k in ("stage", "in", "kept")} | {"taken out": taken_out(s)} for s in told["stages"]]
+    keep_table(name, "funnel", funnel, f"Rows of {name} by stage, {told['run_id']}")
+    if published and published.audit:
+        columns = ("outcome", "check", "expected", "observed")
+        checks = (dict(zip(columns, row, strict=True)) for row in published.audit.rows_for_console())
+        keep_table(name, "gate", checks, f"{name}@{told['version']}: {told['audit']}")
+    keep_report(name, told["report"])

@@ -12,15 +12,15 @@ from curation.decontaminate.summary import removed_by_rule
 from curation.filters import FILTERS, report
 from flows.build import Build
 from flows.console import bars, console, table
-from flows.hand_off import HandedOff, phases
+from flows.hand_off import HandedOff
+from flows.phases import phases
 from flows.steps import CONTROL
-from warehouse.audits import AuditResult
 from warehouse.house import Warehouse
 from warehouse.publish import Published
 from warehouse.release.write import Release
-from warehouse.stages import Workspace
+from warehouse.stages import StageRun, Workspace
 
-__all__ = ["show_audit", "show_build", "summary"]
+__all__ = ["show_build", "summary", "taken_out"]
 
 _BINS = 10
 
@@ -36,10 +36,7 @@ def summary(
     told: dict[str, Any] = {
         "run_id": build.run_id,
         "dataset": build.recipe.name,
-        "stages": [
-            {"stage": name, **run.counts, "seconds": run.seconds, "cached": run.cached}
-            for name, run in build.done.items()
-        ],
+        "stages": [_stage(name, run, warehouse.workspace) for name, run in build.done.items()],
         "pass_rates": _histogram(warehouse.workspace.scan(build.rows)),
         "dropped_example": _dropped_example(build, warehouse.workspace),
         "rules": {name: rules for name, rules in _rules(build, warehouse.workspace) if rules},
@@ -55,6 +52,15 @@ def summary(
     if release is not None:
         told["release"] = str(release.folder)
     told["exports"] = [{"target": e.target, "folder": str(e.folder), "refused": e.refused} for e in exports]
+    return told
+
+
+def _stage(name: str, run: StageRun, workspace: Workspace) -> dict[str, Any]:
+    """Return what became of a stage's rows, and of the rows of files that were no problems."""
+    told = {"stage": name, **run.counts, "seconds": run.seconds, "cached": run.cached}
+    if run.counts.get("rejected"):
+        reasons = workspace.scan(run.tables["rejections"]).group_by("reason").len().sort("reason").collect()
+        told["rejections"] = dict(reasons.iter_rows())
     return told
 
 
@@ -86,7 +92,7 @@ def _histogram(rows: pl.LazyFrame) -> list[int]:
 def show_build(told: Mapping[str, Any]) -> None:
     """Print a build's summary."""
     funnel = (
-        (s["stage"], s["in"], s["kept"], _reasons(s), "cached" if s["cached"] else f"{s['seconds']:.1f}")
+        (s["stage"], s["in"], s["kept"], taken_out(s), "cached" if s["cached"] else f"{s['seconds']:.1f}")
         for s in told["stages"]
     )
     table("What happened", ("stage", "in", "kept", "taken out", "seconds"), funnel, right=("in", "kept", "seconds"))
@@ -102,10 +108,10 @@ def show_build(told: Mapping[str, Any]) -> None:
     _show_next(told)
 
 
-def _reasons(stage: Mapping[str, Any]) -> str:
-    gone = [f"{count} {reason}" for reason, count in stage["dropped"].items()]
-    gone += [f"{stage[state]} {state}" for state in ("failed", "rejected") if stage.get(state)]
-    return ", ".join(gone)
+def taken_out(stage: Mapping[str, Any]) -> str:
+    """Say how many rows a stage took out, by reason."""
+    gone = [f"{count:,} {reason}" for reason, count in {**stage["dropped"], **stage.get("rejections", {})}.items()]
+    return ", ".join([*gone, f"{stage['failed']:,} failed"] if stage["failed"] else gone)
 
 
 def _show_version(told: Mapping[str, Any]) -> None:
@@ -145,8 +151,3 @@ def _commands(told: Mapping[str, Any]) -> Iterator[str]:
     if told.get("dropped_example"):
         yield f"sluice why {told['dropped_example']}{where}"
     yield f"sluice export {told['dataset']} --to verl-rl{where}"
-
-
-def show_audit(result: AuditResult) -> None:
-    """Print every check of an audit, failures first."""
-    table(result.summary, ("", "check", "expected", "observed"), result.rows_for_console())

@@ -48,7 +48,8 @@ WITH stages AS (
 SELECT run_id, dataset, started_at, step, entry ->> 'stage' AS stage, (entry ->> 'in')::BIGINT AS rows_in, outcome,
        reason, rows
 FROM outcomes
-WHERE rows > 0 OR outcome = 'kept';
+WHERE rows > 0 OR outcome = 'kept'
+ORDER BY started_at, run_id, step, outcome <> 'kept', rows DESC, outcome, reason;
 
 COMMENT ON VIEW funnel IS 'Where the rows of each run went: one row per stage, outcome (kept, dropped, failed, rejected) and reason.';
 COMMENT ON COLUMN funnel.step IS '1-based place of the stage in its run.';

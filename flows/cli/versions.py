@@ -7,11 +7,9 @@ from pathlib import Path
 
 import click
 
-from flows import hand_off
 from flows.cli import options
 from flows.console import console, print_json, table
-from flows.ingestion import register_policies
-from flows.summary import show_audit
+from flows.phases import phases as phases_of
 from schemas.contracts import contract
 from schemas.errors import GateFailed
 from warehouse.gate import audit as audit_files
@@ -46,7 +44,7 @@ def _list(warehouse: Warehouse, *, machine: bool) -> None:
 def _describe(warehouse: Warehouse, name: str, ref: str, *, machine: bool) -> None:
     version = warehouse.version(name, ref)
     versions = warehouse.versions(name)
-    phases = hand_off.phases(warehouse, version)
+    phases = phases_of(warehouse, version)
     if machine:
         print_json({**asdict(version), "versions": [v.version for v in versions], "phases": phases})
         return
@@ -77,9 +75,10 @@ def diff(name: str, before: str, after: str, root: Path, *, machine: bool, limit
         counts = {key: getattr(found, key) for key in ("added", "removed", "changed", "unchanged")}
         print_json({**counts, "columns": dict(found.columns), "bump": str(found.bump), "sample": sample.to_dicts()})
         return
+    same = not (found.added or found.removed or found.changed)
     console.print(
         f"{found.added:,} added, {found.removed:,} removed, {found.changed:,} changed, {found.unchanged:,} unchanged: "
-        f"a {found.bump} change",
+        + ("the same records" if same else f"a {found.bump} change"),
     )
     if changed := {column: records for column, records in found.columns.items() if records}:
         table("Changed columns", ("column", "records"), changed.items(), right=("records",))
@@ -95,12 +94,14 @@ def audit(dataset: str, root: Path, *, machine: bool) -> None:
     """Hold a published version against its contract again. Exits with 4 if a check fails."""
     warehouse = Warehouse.open(root, read_only=True)
     version = warehouse.version(*options.name_and_ref(dataset))
+    from flows.ingestion import register_policies
+
     register_policies(root)
     result = audit_files(warehouse.files(version.name, version.version), contract(version.contract))
     if machine:
         print_json(asdict(result))
     else:
-        show_audit(result)
+        table(result.summary, ("", "check", "expected", "observed"), result.rows_for_console())
     if not result.success:
         raise GateFailed(result.summary)
 

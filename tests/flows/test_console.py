@@ -13,25 +13,25 @@ from flows import console
 
 def test_lines_tell_the_result_of_a_task() -> None:
     """Where there is no terminal, a task ends in one plain line."""
-    out = io.StringIO()
-    lines = console.Lines(out)
+    told: list[str] = []
+    lines = console.Lines(told.append)
     lines.start("read", 10)
     lines.advance("read", 10)
     lines.finish("read", "10 of 10 kept")
 
-    assert "read: 10 of 10 kept\n" == out.getvalue()
+    assert ["read: 10 of 10 kept"] == told
 
 
 def test_lines_tell_rate_and_remaining_time_of_long_work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Long work says how far it is, how fast, how long it will take, and the figures worth showing."""
     clock = iter([0.0, 20.0])
     monkeypatch.setattr(console.time, "monotonic", lambda: next(clock))
-    out = io.StringIO()
-    lines = console.Lines(out)
+    told: list[str] = []
+    lines = console.Lines(told.append)
     lines.start("rollouts", 100, "problems")
     lines.advance("rollouts", 40, tokens=12000)
 
-    assert "rollouts: 40 of 100 problems, 2/s, 30 s left, tokens 12,000\n" == out.getvalue()
+    assert ["rollouts: 40 of 100 problems, 2/s, 30 s left, tokens 12,000"] == told
 
 
 def test_bars_survive_work_that_was_never_announced() -> None:
