@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -127,12 +126,11 @@ def _scaled(value: Any, of: pl.DataType) -> Any:
     return value * _NANOSECONDS[unit] if unit and value is not None else value
 
 
-def of_parquet(path: Path, names: Sequence[str], types: Sequence[pl.DataType]) -> list[Bounds]:
+def of_parquet(footer: pq.FileMetaData, names: Sequence[str], types: Sequence[pl.DataType]) -> list[Bounds]:
     """Return the bounds that a Parquet footer gives for leaf columns; nothing is believed of text.
 
     Source: parquet-format, *Statistics*: since PARQUET-2352 writers may cut the values of min_value and max_value.
     """
-    footer = pq.read_metadata(path)
     places = {footer.schema.column(place).path: place for place in range(footer.num_columns)}
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     return [

@@ -95,7 +95,12 @@ class _Run:
     """One run over one lake."""
 
     def __init__(
-        self, lake: Survey, config: Lake, services: Services, engine: Engine, schemas: Sequence[frozenset[str]]
+        self,
+        lake: Survey,
+        config: Lake,
+        services: Services,
+        engine: Engine,
+        schemas: Sequence[frozenset[tuple[str, str]]],
     ) -> None:
         self.lake = lake
         self.config = config

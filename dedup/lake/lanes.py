@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
-__all__ = ["Lane", "aligned", "contained", "distinct", "missing", "multiset_contained"]
+__all__ = ["Lane", "aligned", "contained", "distinct", "missing", "multiset_contained", "sort_distinct"]
 
 _CHUNK = 1 << 18
 _SPARSE, _FEW = 8, 4096
+_SHORT = 1 << 10
+"""Shorter arrays are sorted by numpy, which costs less to call; longer ones by polars, whose one thread is faster."""
 Values = tuple[np.ndarray, np.ndarray | None]
 
 
@@ -61,6 +64,13 @@ class Lane:
         if self.file is None:
             return self.values[:most]  # type: ignore[index] - one of the two is there
         return np.fromfile(self.file[0], np.uint64, min(most, self.size), offset=self.file[1])
+
+
+def sort_distinct(values: np.ndarray) -> Values:
+    """Return distinct values in ascending order with their counts."""
+    if len(values) < _SHORT:
+        return distinct(np.sort(values))
+    return distinct(pl.Series(values).sort(multithreaded=False).to_numpy())
 
 
 def distinct(ordered: np.ndarray, counts: np.ndarray | None = None) -> Values:

@@ -19,7 +19,7 @@ from schemas.recipe.lake import Sample
 
 __all__ = ["content_pruned", "schema_edges", "survival_bound"]
 
-Schema = frozenset[str]
+Schema = frozenset[tuple[str, str]]
 
 
 def schema_edges(schemas: Sequence[Schema]) -> tuple[Pairs, int]:
@@ -81,7 +81,7 @@ def min_max(pairs: Pairs, tables: Sequence[Table], schemas: Sequence[Schema]) ->
     for schema in dict.fromkeys(schemas[child] for child in pairs.children.tolist()):
         children = tuple(number for number, other in enumerate(schemas) if other == schema)
         parents = tuple(number for number, other in enumerate(schemas) if schema <= other)
-        columns = tuple(sorted(key.partition("\x00")[0] for key in schema))
+        columns = tuple(sorted(key[0] for key in schema))
         left, refuted = prune(Group(columns, children, parents), tables, known, "set")
         counts += refuted
         kept.append(left)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from dedup.lake.entropies import SAMPLE_ROWS, entropy
-from dedup.lake.lanes import Lane, distinct
+from dedup.lake.lanes import Lane, sort_distinct
 from dedup.lake.rows import Sample, row_lanes, salted
 from dedup.lake.sorting import Sorter
 from dedup.lake.storage import Storage
@@ -25,6 +26,7 @@ from dedup.lake.values import LANES
 __all__ = ["Projector", "Rows"]
 
 Columns = tuple[str, ...]
+_CHUNK = 1 << 20
 
 
 class Rows:
@@ -58,7 +60,7 @@ class Rows:
 def _sorted(lane: np.ndarray | Lane) -> Lane:
     if isinstance(lane, Lane):
         return lane
-    values, counts = distinct(np.sort(lane))
+    values, counts = sort_distinct(lane)
     return Lane(len(values), values, counts)
 
 
@@ -213,12 +215,19 @@ def _write(sorter: Sorter, target: IO[bytes], folder: Path) -> tuple[int, int, i
     with tempfile.TemporaryFile(dir=folder) as aside:
         for values, counts in sorter.ordered():
             target.write(np.ascontiguousarray(values).data)
-            repeats = repeats or counts is not None
-            aside.write((np.ones(len(values), np.uint64) if counts is None else counts).data)
+            if counts is not None and not repeats:
+                repeats = True
+                _write_ones(aside, size)
+            if repeats:
+                aside.write((np.ones(len(values), np.uint64) if counts is None else counts).data)
             size += len(values)
         counts_at = target.tell() if repeats else -1
-        if repeats:
-            aside.seek(0)
-            while chunk := aside.read(1 << 20):
-                target.write(chunk)
+        aside.seek(0)
+        shutil.copyfileobj(aside, target, _CHUNK)
     return size, at, counts_at
+
+
+def _write_ones(target: IO[bytes], count: int) -> None:
+    ones = np.ones(min(count, _CHUNK), np.uint64)
+    for start in range(0, count, _CHUNK):
+        target.write(ones[: count - start].data)

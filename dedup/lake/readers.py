@@ -79,9 +79,9 @@ def _leaves(path: str, expression: pl.Expr, of: pl.DataType) -> Iterator[tuple[s
 
 def leaf_frame(frame: pl.DataFrame) -> pl.DataFrame:
     """Return the frame with each struct replaced by its leaves; raises like `leaf_expressions`."""
-    leaves = leaf_expressions(frame.schema)
-    if list(leaves) == frame.columns:
+    if frame.width and not any(isinstance(of, pl.Struct) for of in frame.dtypes):
         return frame
+    leaves = leaf_expressions(frame.schema)
     return frame.select(expression.alias(path) for path, (expression, _) in leaves.items())
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 __all__ = ["Group", "clusters", "schema_groups", "supersets"]
 
-Schema = frozenset[str]
+Key = tuple[str, str]
+Schema = frozenset[Key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ def supersets(schemas: Sequence[Schema]) -> list[list[int]]:
     >>> supersets([frozenset("ab"), frozenset("abc"), frozenset("b")])
     [[0, 1], [1], [0, 1, 2]]
     """
-    holders: dict[str, int] = defaultdict(int)
+    holders: dict[Key, int] = defaultdict(int)
     for number, schema in enumerate(schemas):
         for column in schema:
             holders[column] |= 1 << number
@@ -67,7 +68,7 @@ def schema_groups(schemas: Sequence[Schema]) -> list[Group]:
     Parameters
     ----------
     schemas
-        Per table the keys of its columns: a name and, after a zero byte, what the policy says of its type.
+        Per table the keys of its columns: a name, and what the policy says of its type.
     """
     members: dict[Schema, list[int]] = defaultdict(list)
     for table, schema in enumerate(schemas):
@@ -77,7 +78,7 @@ def schema_groups(schemas: Sequence[Schema]) -> list[Group]:
     for schema, holding in zip(distinct, supersets(distinct), strict=True):
         parents = sorted(table for number in holding for table in members[distinct[number]])
         if len(parents) > 1:
-            names = tuple(sorted(key.partition("\x00")[0] for key in schema))
+            names = tuple(sorted(key[0] for key in schema))
             groups.append(Group(names, tuple(members[schema]), tuple(parents)))
     return groups
 

@@ -7,19 +7,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 
-from dedup.lake.lanes import Values, distinct
+from dedup.lake.lanes import Values, distinct, sort_distinct
 
-__all__ = ["Sorter", "sort_distinct"]
+__all__ = ["Sorter"]
 
 _COPIES = 3
 """Sorting holds what came in, what goes out, and something in between."""
-
-
-def sort_distinct(values: np.ndarray) -> Values:
-    """Return distinct values in ascending order with their counts."""
-    return distinct(pl.Series(values).sort().to_numpy())
 
 
 class Sorter:

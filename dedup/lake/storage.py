@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from stat import S_ISDIR, S_ISREG
 from typing import IO, Any
 
 from schemas.errors import InputError
@@ -39,6 +40,8 @@ class File:
         When it was last changed; 0 where the storage does not tell.
     stamp
         Changes whenever the content may have; empty if the storage tells nothing of the kind.
+    fault
+        Reason and detail if it is known not to be a file that can be read.
     """
 
     name: str
@@ -46,6 +49,7 @@ class File:
     bytes: int
     mtime_ns: int
     stamp: str
+    fault: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Storage:
         return "://" in self.url
 
     def files(self) -> list[File]:
-        """Return all files, in order of their names.
+        """Return all files, in order of their names; what can be no file of a lake has a fault.
 
         Raises
         ------
@@ -122,7 +126,7 @@ class Storage:
         """Return the stamp that the file at ``place`` has now."""
         if self.remote:
             return _told(self._system()[0].info(place))
-        return _stamp(Path(place).stat())
+        return _stamp(os.stat(place))  # noqa: PTH116 - called once per file
 
     @contextmanager
     def local(self, file: File) -> Iterator[Path]:
@@ -141,16 +145,10 @@ class Storage:
         if path.is_file():
             return [local_file(path.parent, path)]
         if _WILD & set(self.url) and not path.exists():
-            fixed = list(_until_wild(path.parts))
-            root = Path(*fixed) if fixed else Path()
-            return [
-                local_file(root, Path(name))
-                for name in glob.glob(self.url, recursive=True)  # noqa: PTH207 - takes absolute patterns
-                if Path(name).is_file()
-            ]
+            return list(_globbed(self.url))
         if not path.is_dir():
             return []
-        return [local_file(path, Path(top) / name) for top, _, names in os.walk(path) for name in names]
+        return list(_walked(str(path)))
 
     def _remote_files(self) -> list[File]:
         system, path = self._system()
@@ -178,10 +176,65 @@ def _until_wild(parts: tuple[str, ...]) -> Iterator[str]:
         yield part
 
 
+def _walked(root: str) -> Iterator[File]:
+    """Yield what lies below a folder."""
+    folders = [("", root)]
+    while folders:
+        prefix, folder = folders.pop()
+        try:
+            with os.scandir(folder) as found:
+                entries = list(found)
+        except OSError as error:
+            if not prefix:
+                raise
+            yield _unreadable(prefix.rstrip("/"), folder, error)
+            continue
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append((f"{prefix}{entry.name}/", entry.path))
+            else:
+                yield _local(prefix + entry.name, entry.path)
+
+
+def _globbed(pattern: str) -> Iterator[File]:
+    """Yield the files that a glob matches, and the links to folders on the way to some."""
+    root = Path(*_until_wild(Path(pattern).parts))
+    links: set[Path] = set()
+    for match in glob.glob(pattern, recursive=True):  # noqa: PTH207 - takes absolute patterns
+        path = Path(match)
+        on_the_way = [folder for folder in (path, *path.parents) if folder.is_relative_to(root) and folder != root]
+        linked = [folder for folder in on_the_way if folder.is_symlink() and folder.is_dir()]
+        if linked:
+            links.add(linked[-1])
+        elif not path.is_dir():
+            yield local_file(root, path)
+    for link in links:
+        yield local_file(root, link)
+
+
 def local_file(root: Path, path: Path) -> File:
     """Return a file on this machine, named by its path under ``root``."""
-    told = path.stat()
-    return File(path.relative_to(root).as_posix(), str(path), told.st_size, told.st_mtime_ns, _stamp(told))
+    return _local(path.relative_to(root).as_posix(), str(path))
+
+
+def _local(name: str, place: str) -> File:
+    """Return a file as it is now; a link to a folder is told and not followed, for it may lead back."""
+    try:
+        told = os.stat(place)  # noqa: PTH116 - called once per file
+    except OSError as error:
+        return _unreadable(name, place, error)
+    fault = None
+    if S_ISDIR(told.st_mode):
+        fault = "linked_folder", "links to folders are not followed; name that folder to have it read"
+    elif not S_ISREG(told.st_mode):
+        fault = "no_file", "neither a file nor a folder, but a device, pipe or socket"
+    elif not name.isascii() and (spelled := name.encode(errors="backslashreplace").decode()) != name:
+        name, fault = spelled, ("name_encoding", "its name is not UTF-8; rename it")
+    return File(name, place, told.st_size, told.st_mtime_ns, _stamp(told), fault)
+
+
+def _unreadable(name: str, place: str, error: OSError) -> File:
+    return File(name, place, 0, 0, "", ("unreadable", error.strerror or str(error)))
 
 
 def _stamp(told: os.stat_result) -> str:

@@ -25,12 +25,13 @@ _LEAST = 8
 _OVERLAP = 0.8
 _PAIRS = 2_000
 """Pairs of tables looked at, in order of their numbers."""
-Schema = frozenset[str]
+Key = tuple[str, str]
+Schema = frozenset[Key]
 
 
-def one_name_apart(schemas: Sequence[Schema]) -> Iterator[tuple[int, int, str]]:
+def one_name_apart(schemas: Sequence[Schema]) -> Iterator[tuple[int, int, Key]]:
     """Yield pairs of distinct schemas such that the second holds all keys of the first but the one told."""
-    holders: dict[str, int] = {}
+    holders: dict[Key, int] = {}
     for number, schema in enumerate(schemas):
         for key in schema:
             holders[key] = holders.get(key, 0) | 1 << number
@@ -63,8 +64,8 @@ def suggestions(projector: Projector, schemas: Sequence[Schema]) -> pl.DataFrame
     sampler = _Sampler(projector)
     rows, looked = [], 0
     for small, large, key in one_name_apart(distinct):
-        ours = key.partition("\x00")[0]
-        free = sorted(other.partition("\x00")[0] for other in distinct[large] - distinct[small])
+        ours = key[0]
+        free = sorted(other[0] for other in distinct[large] - distinct[small])
         for child, parent in ((c, p) for c in members[distinct[small]] for p in members[distinct[large]]):
             looked += 1
             if looked > _PAIRS:

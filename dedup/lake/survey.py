@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dedup.lake.faults import NotATable
-from dedup.lake.scan import Found, scan
+from dedup.lake.scan import scan
 from dedup.lake.storage import File, Storage, local_file
 from dedup.lake.store import Store
-from dedup.lake.tables import Rejection, Table, grouped, joined
+from dedup.lake.tables import Found, Rejection, Table, grouped, joined
 from schemas.recipe.lake import Lake
 from warehouse.engines import Engine, engine
 from warehouse.stages import Services

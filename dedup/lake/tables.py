@@ -151,7 +151,9 @@ def grouped(files: Iterable[File]) -> tuple[list[Table], list[Rejection]]:
     members: dict[tuple[str, str], list[File]] = defaultdict(list)
     for file in files:
         path = PurePosixPath(file.name)
-        if log := _log(path):
+        if file.fault:
+            rejected.append(Rejection(file.name, *file.fault))
+        elif log := _log(path):
             rejected.append(
                 Rejection(file.name, "table_format", f"{log} keeps a log of which files are alive: {_HINT}")
             )
@@ -198,6 +200,8 @@ def _table(name: str, of: str, files: list[File]) -> Table:
 
 def joined(table: Table, prints: list[Print]) -> Table | Rejection:
     """Return the table with what was read from its files, or why they are not one table."""
+    if len(prints) == 1 and not table.partitions[0]:
+        return replace(table, prints=tuple(prints), columns=prints[0].columns)
     types: dict[str, set[Column]] = {}
     for found in prints:
         for column in found.columns:

@@ -72,10 +72,10 @@ def type_name(of: pl.DataType) -> str:
     return "String" if family(of) == "text" else str(of)
 
 
-def column_key(name: str, type_name: str, family: str, policy: str) -> str:
-    """Return what must be equal for two columns to be compared under ``policy``."""
+def column_key(name: str, type_name: str, family: str, policy: str) -> tuple[str, str]:
+    """Return a column's name and what else must be equal for two columns to be compared under ``policy``."""
     told = {"strict": type_name, "lossless": family, "text": ""}[policy]
-    return f"{name}\x00{told}"
+    return name, told
 
 
 @lru_cache(maxsize=1 << 16)
