@@ -11,25 +11,9 @@ import numpy.typing as npt
 
 from privacy.minimize.evaluate.boosting import gradient_boosting, one_thread
 
-__all__ = ["Fold", "class_shares", "classifier_errors", "majority_error"]
+__all__ = ["Fold", "class_shares", "classifier_guesses", "standard_error"]
 
 Codes = npt.NDArray[Any]
-
-
-def majority_error(train: Codes, test: Codes, weights: npt.ArrayLike | None = None) -> float:
-    """Return the share of test rows that are not of the commonest class of the training rows.
-
-    Parameters
-    ----------
-    weights
-        Weights of the test rows.
-
-    Examples
-    --------
-    >>> majority_error(np.array([0, 0, 1]), np.array([0, 1]))
-    0.5
-    """
-    return float(np.average(test != np.bincount(train).argmax(), weights=weights))
 
 
 @dataclass(frozen=True)
@@ -54,13 +38,9 @@ class Fold:
         """Return released columns side by side."""
         return np.column_stack([self.release[name] for name in columns]).astype(np.float64)
 
-    def error(self, guessed: Codes) -> float:
-        """Return the share of rows that are not of the guessed class."""
-        return float(np.average(guessed != self.target, weights=self.weights))
 
-
-def classifier_errors(train: Fold, tests: Sequence[Fold], seed: int = 0) -> list[float]:
-    """Return the errors on several parts held back of gradient boosting trained once on released buckets.
+def classifier_guesses(train: Fold, tests: Sequence[Fold], seed: int = 0) -> list[Codes]:
+    """Return the classes that gradient boosting, trained once on released buckets, guesses on parts held back.
 
     One released column (as in a `cell` release) is not trained on but counted: the commonest class of each cell.
     None at all leaves the commonest class of all.
@@ -73,19 +53,43 @@ def classifier_errors(train: Fold, tests: Sequence[Fold], seed: int = 0) -> list
     Examples
     --------
     >>> cells = Fold({"cell": np.array([0, 0, 1])}, np.array([1, 1, 0]))
-    >>> classifier_errors(cells, [cells])
-    [0.0]
+    >>> classifier_guesses(cells, [cells])
+    [array([1, 1, 0])]
     """
     columns = list(train.release)
-    if not columns:
-        return [majority_error(train.target, test.target, test.weights) for test in tests]
-    if len(columns) == 1:
-        (name,) = columns
-        return [test.error(_commonest(train, train.release[name], test.release[name])) for test in tests]
+    if len(columns) <= 1:
+        codes, *asked = (_cells(fold) for fold in (train, *tests))
+        return [_commonest(train, codes, part) for part in asked]
     model = gradient_boosting()(random_state=seed)
     with one_thread():
         model.fit(train.matrix(columns), train.target, sample_weight=train.weights)
-        return [test.error(model.predict(test.matrix(columns))) for test in tests]
+        return [model.predict(test.matrix(columns)) for test in tests]
+
+
+def standard_error(
+    differences: npt.NDArray[np.float64], weights: npt.ArrayLike | None = None, clients: Codes | None = None
+) -> float:
+    """Return the standard error of a mean, of differences between two classifiers row by row for example.
+
+    Rows of one client are not independent: with clients, what varies is each client's sum (Liang & Zeger 1986,
+    "Longitudinal data analysis using generalized linear models").
+
+    Parameters
+    ----------
+    weights
+        Equal rows that each row stands for; 1 by default.
+    clients
+        Number of each row's client.
+
+    Examples
+    --------
+    >>> standard_error(np.array([1.0, 0.0, -1.0, 0.0]))
+    0.3535533905932738
+    """
+    each = np.ones(len(differences)) if weights is None else np.asarray(weights, dtype=np.float64)
+    apart = differences - np.average(differences, weights=each)
+    squares = each * apart**2 if clients is None else np.bincount(clients, each * apart) ** 2
+    return float(np.sqrt(squares.sum()) / each.sum())
 
 
 def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:
@@ -103,6 +107,11 @@ def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:
         model.fit(features, fold.target, sample_weight=fold.weights)
         shares[:, model.classes_] = model.predict_proba(features)
     return shares
+
+
+def _cells(fold: Fold) -> Codes:
+    """Return the one column that is released; one cell for all where there is none."""
+    return next(iter(fold.release.values()), np.zeros(len(fold.target), dtype=np.intp))
 
 
 def _commonest(train: Fold, codes: Codes, asked: Codes) -> Codes:

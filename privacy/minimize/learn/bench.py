@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,20 +14,31 @@ import polars as pl
 from privacy.minimize.evaluate.encoding import cells
 from privacy.minimize.evaluate.folds import held_back
 from privacy.minimize.evaluate.risk import Exposure, exposure, groups
-from privacy.minimize.evaluate.utility import Fold, class_shares, classifier_errors, majority_error
+from privacy.minimize.evaluate.utility import Fold, class_shares, classifier_guesses, standard_error
 from privacy.minimize.learn.binning import Binning, collapse
 from privacy.minimize.learn.generalize import Generalization
 from privacy.minimize.learn.sample import Sample
 
 __all__ = ["Bench", "Errors", "Glance"]
 
+Misses = npt.NDArray[np.float64]
+
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of one classifier on the rows to choose by, and on those that nothing was chosen by."""
+    """Errors of one classifier, averaged over the targets.
+
+    Parameters
+    ----------
+    validation, test
+        On the rows to choose by, and on those that nothing was chosen by.
+    doubt
+        Standard error, on the validation rows, of the difference from the error on raw data.
+    """
 
     validation: float
     test: float
+    doubt: float
 
 
 @dataclass(frozen=True)
@@ -80,13 +91,13 @@ class Bench:
     @cached_property
     def raw_errors(self) -> Errors:
         """Errors on raw data."""
-        return self.errors(self._everything)
+        return self._told(self._raw_misses)
 
     @cached_property
     def majority_error(self) -> float:
         """Error on the test rows of always guessing the commonest class."""
-        pairs = zip(self.train.targets, self.test.targets, strict=True)
-        return float(np.mean([majority_error(train, test, self.test.weights) for train, test in pairs]))
+        nothing = Generalization(self._binning.layout, tuple(codes * 0 for codes in self._everything.buckets))
+        return self.errors(nothing).test
 
     def glance(self, found: Generalization) -> Glance:
         """Return what is cheap to measure of a release."""
@@ -97,14 +108,11 @@ class Bench:
         return Glance(*seen, sizes, self._expected(found))
 
     def errors(self, found: Generalization) -> Errors:
-        """Return the errors of a classifier trained on a release, averaged over the targets."""
+        """Return the errors of a classifier trained on a release."""
         release = found.release(self.train)
         key = tuple((name, codes.tobytes()) for name, codes in release.items())
         if key not in self._errors:
-            parts = (self._folds(part, found) for part in (self.train, self.validation, self.test))
-            seed = self._binning.config.seed
-            errors = [classifier_errors(train, held, seed) for train, *held in zip(*parts, strict=True)]
-            self._errors[key] = Errors(*np.mean(errors, axis=0).tolist())
+            self._errors[key] = self._told(self._misses(found))
         return self._errors[key]
 
     @cached_property
@@ -121,6 +129,29 @@ class Bench:
             for table in self.shares
         ]
         return float(1 - np.mean(right) / each.sum())
+
+    @cached_property
+    def _raw_misses(self) -> Sequence[Misses]:
+        return self._misses(self._everything)
+
+    def _misses(self, found: Generalization) -> Sequence[Misses]:
+        """Return of each validation row, and of each test row, the share of the targets that is guessed wrong."""
+        seed = self._binning.config.seed
+        wrong = []
+        for train, *held in zip(*(self._folds(part, found) for part in (self.train, *self._held)), strict=True):
+            guesses = classifier_guesses(train, held, seed)
+            wrong.append([guessed != part.target for guessed, part in zip(guesses, held, strict=True)])
+        return [np.mean(part, axis=0) for part in zip(*wrong, strict=True)]
+
+    def _told(self, misses: Sequence[Misses]) -> Errors:
+        means = [float(np.average(part, weights=rows.weights)) for part, rows in zip(misses, self._held, strict=True)]
+        rows, unit = self.validation, self._binning.weighted
+        weights = None if rows.weights is None else rows.weights / unit
+        return Errors(*means, standard_error(misses[0] - self._raw_misses[0], weights, rows.clients))
+
+    @property
+    def _held(self) -> tuple[Sample, Sample]:
+        return self.validation, self.test
 
     def _folds(self, sample: Sample, found: Generalization) -> Iterator[Fold]:
         release = found.release(sample)

@@ -152,9 +152,27 @@ class Candidates:
         order = np.argsort(means, kind="stable")
         yield self._named_run(column, there[order], means[order])
         if self._scores is not None:
-            personal = part[there][:, self._first_personal] @ self._scores
-            other = alternate_order(means, personal / part[there][:, self._first_personal].sum(axis=1))
-            yield _Run(column, there[other], np.ones(len(there), dtype=bool))
+            first = part[there][:, self._first_personal]
+            personal = first @ self._scores / first.sum(axis=1)
+            yield self._alternating_run(column, there, means, personal, part[there, -1])
+
+    def _alternating_run(
+        self,
+        column: int,
+        there: npt.NDArray[np.intp],
+        means: npt.NDArray[np.float64],
+        personal: npt.NDArray[np.float64],
+        support: npt.NDArray[np.float64],
+    ) -> _Run:
+        """Return the run of order 1; names that look alike take one place in it, whatever they are called."""
+        if self._limits.as_coded or np.diff(np.sort(personal)).all():
+            return _Run(column, there[alternate_order(means, personal)], np.ones(len(there), dtype=bool))
+        sorting = np.lexsort((support, personal, means))
+        looks = np.column_stack([means, personal, support])[sorting]
+        new = np.append(True, (np.diff(looks, axis=0) != 0).any(axis=1))
+        place = np.argsort(alternate_order(looks[new, 0], looks[new, 1]))[np.cumsum(new) - 1]
+        order = np.argsort(place, kind="stable")
+        return _Run(column, there[sorting[order]], np.append(np.diff(place[order]) != 0, True))
 
     @property
     def _first_personal(self) -> slice:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from privacy.minimize.learn.growth import Part
 from privacy.minimize.learn.layout import Layout, Split
-from privacy.minimize.learn.sample import Pairs, batches, spread
+from privacy.minimize.learn.sample import Pairs, apart, batches
 from warehouse.fingerprint import parts, read_parquet_sql
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class Counted:
             table = np.zeros((len(counted), bins, int(np.prod(sizes))))
             held = joint >= 0
             table[answer["node"][held], answer[f"c{column}"][held], joint[held]] = answer["weight"][held]
-            for pairs, part in zip(counted, table, strict=True):
-                spread(part.reshape(-1, *sizes), pairs[rows], self.layout.classes_from(members))
+            for pairs, part in zip(counted, apart(table, sizes), strict=True):
+                pairs[rows, self.layout.classes_of(members)] = part
         for node, code, support in zip(
             answer["node"][alone], answer[f"c{column}"][alone], answer["support"][alone], strict=True
         ):

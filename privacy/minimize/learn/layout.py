@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from privacy.minimize.learn.columns import Coding
 
-__all__ = ["Layout", "Personal", "Split"]
+__all__ = ["Layout", "Personal", "Split", "places"]
 
 
 @dataclass(frozen=True)
@@ -83,10 +83,9 @@ class Layout:
         """Number of classes of all variables."""
         return sum(self.sizes)
 
-    def classes_from(self, variables: Sequence[int]) -> list[int]:
-        """Return the first class of each of some variables."""
-        firsts = np.cumsum([0, *self.sizes[:-1]])
-        return firsts[list(variables)].tolist()
+    def classes_of(self, variables: Sequence[int]) -> npt.NDArray[np.intp]:
+        """Return the classes of some variables, one variable after another."""
+        return places(self.sizes, variables)
 
     def of(self, column: int) -> slice:
         """Return the rows of a column's bins."""
@@ -95,3 +94,15 @@ class Layout:
     def totals(self, pairs: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return class counts and support of the records that pair counts were taken of."""
         return pairs[self.of(0)].sum(axis=0)
+
+
+def places(sizes: Sequence[int], chosen: Sequence[int]) -> npt.NDArray[np.intp]:
+    """Return where the classes of chosen variables lie among those of all, one variable after another.
+
+    Examples
+    --------
+    >>> places([2, 3, 2], [2, 0])
+    array([5, 6, 0, 1])
+    """
+    starts = np.cumsum([0, *sizes])
+    return np.concatenate([np.arange(starts[one], starts[one + 1]) for one in chosen])

@@ -60,15 +60,21 @@ class LookAhead:
         Least support of a side.
     never
         Columns that no question may be put to.
+
+    Attributes
+    ----------
+    found
+        Splits found so far.
     """
 
     def __init__(self, scouts: Sample, least: float, never: Sequence[int] = ()) -> None:
-        self._scouts = scouts
+        self.scouts = scouts
         self._layout: Layout = scouts.layout
         self._least = least
         self._columns = [column for column in range(len(self._layout.codings)) if column not in set(never)]
         self._classes = self._layout.targets[0]
         self._looks = 0
+        self.found = 0
 
     def find(self, part: Part, rows: Rows, gain: float, whole: float) -> Found | None:
         """Return a split that an interaction asks for, or None if there is no better reason than ``gain``.
@@ -86,8 +92,8 @@ class LookAhead:
             return None
         self._looks += 1
         groups = {column: self._group(column, rows) for column in self._columns}
-        target = self._scouts.targets[0].take(rows)
-        weights = None if self._scouts.weights is None else self._scouts.weights.take(rows)
+        target = self.scouts.targets[0].take(rows).astype(np.intp)
+        weights = None if self.scouts.weights is None else self.scouts.weights.take(rows)
         found = _strongest(groups, _Target(target, self._classes, weights))
         if found is None:
             return None
@@ -95,25 +101,28 @@ class LookAhead:
         if worth <= gain:
             return None
         split = self._first_split(found.columns, groups, rows, part)
-        return Found(worth, split) if split else None
+        if split is None:
+            return None
+        self.found += 1
+        return Found(worth, split)
 
     def _group(self, column: int, rows: Rows) -> npt.NDArray[np.intp]:
         """Return a few groups of a column's bins, one per row: quantiles, or the commonest names and the rest."""
-        codes = self._scouts.columns[column].take(rows)
+        codes = self.scouts.columns[column].take(rows)
         counts = np.bincount(codes, minlength=self._layout.codings[column].bins)
         if self._layout.codings[column].kind == "interval":
             there = np.flatnonzero(counts)
             groups = np.zeros(len(counts), dtype=np.intp)
             groups[there] = quantile_codes(counts[there].tolist(), _GROUPS)
             return groups[codes]
-        common = np.argsort(-counts, kind="stable")[: _GROUPS - 1]
+        common = np.lexsort((-np.array(self._layout.codings[column].weights), -counts))[: _GROUPS - 1]
         groups = np.full(len(counts), len(common), dtype=np.intp)
         groups[common] = np.arange(len(common))
         return groups[codes]
 
     def _first_split(
         self, columns: tuple[int, ...], groups: dict[int, npt.NDArray[np.intp]], rows: Rows, part: Part
-    ) -> Found | Split | None:
+    ) -> Split | None:
         found = [self._conditional(column, columns, groups, rows, part) for column in columns]
         return max((pair for pair in found if pair), key=lambda pair: pair[0], default=(0, None))[1]
 
@@ -131,16 +140,16 @@ class LookAhead:
             if other != column:
                 cells = cells * _GROUPS + groups[other]
         size = _GROUPS ** (len(columns) - 1)
-        weights = None if self._scouts.weights is None else self._scouts.weights.take(rows)
+        weights = None if self.scouts.weights is None else self.scouts.weights.take(rows)
         bins = self._layout.codings[column].bins
-        codes = self._scouts.columns[column].take(rows).astype(np.intp)
-        key = (codes * size + cells) * self._classes + self._scouts.targets[0].take(rows)
+        codes = self.scouts.columns[column].take(rows).astype(np.intp)
+        key = (codes * size + cells) * self._classes + self.scouts.targets[0].take(rows)
         table = np.bincount(key, weights, bins * size * self._classes).reshape(bins, size, self._classes)
         present = part.pairs[self._layout.of(column), -1] > 0
-        order = self._order(column, table, present)
+        order, ends = self._order(column, table, present)
         prefix = np.cumsum(table[order], axis=0)[:-1]
         support = np.cumsum(part.pairs[self._layout.of(column), -1][order])
-        fits = (support[:-1] >= self._least) & (support[-1] - support[:-1] >= self._least)
+        fits = ends & (support[:-1] >= self._least) & (support[-1] - support[:-1] >= self._least)
         if not fits.any():
             return None
         gains = np.where(fits, _mass(table.sum(axis=0)) - _mass(prefix) - _mass(table.sum(axis=0) - prefix), -np.inf)
@@ -149,39 +158,50 @@ class LookAhead:
         left[order[: place + 1]] = True
         return float(gains[place]), Split(column, left, present)
 
-    def _order(self, column: int, table: Table, present: npt.NDArray[np.bool_]) -> npt.NDArray[np.intp]:
-        """Return the bins that are there: as they are, or names by the direction in which their cells differ most."""
+    def _order(
+        self, column: int, table: Table, present: npt.NDArray[np.bool_]
+    ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+        """Return the bins that are there, and after which of them (but the last) a cut may be.
+
+        They are as they are, or names by the direction in which their cells differ most, equal ones together.
+        """
         there = np.flatnonzero(present)
         if self._layout.codings[column].kind == "interval":
-            return there
+            return there, np.ones(len(there) - 1, dtype=bool)
         sizes = table[there].sum(axis=2)
         shares = (table[there] / np.maximum(sizes, 1)[..., None])[..., 1:]
         means = table[there].sum(axis=0)[:, 1:] / np.maximum(sizes.sum(axis=0), 1)[:, None]
         profile = (np.sqrt(sizes)[..., None] * (shares - means)).reshape(len(there), -1)
         scores = np.linalg.svd(profile, full_matrices=False)[0][:, 0] / np.sqrt(np.maximum(sizes.sum(axis=1), 1))
-        return there[np.argsort(np.round(scores * (np.sign(scores[np.argmax(np.abs(scores))]) or 1), 9), kind="stable")]
+        scores = np.round(scores * (np.sign(scores[np.argmax(np.abs(scores))]) or 1), 9)
+        order = np.argsort(scores, kind="stable")
+        return there[order], np.diff(scores[order]) > 0
 
 
 @dataclass(frozen=True)
 class _Target:
-    classes: npt.NDArray[Any]
+    classes: npt.NDArray[np.intp]
     size: int
     weights: npt.NDArray[np.int64] | None
 
-    def explained(self, cells: npt.NDArray[np.intp], size: int) -> npt.NDArray[np.float64]:
+    def explained(self, ways: npt.NDArray[np.intp], size: int, inside: Any = 0) -> npt.NDArray[np.float64]:
         """Return the share of the rows' impurity that cells explain, corrected for chance.
 
         Parameters
         ----------
-        cells
-            Shape (ways of dividing the rows, rows).
+        ways
+            Ways of dividing the rows, shape (ways, rows).
         size
             Most cells of a way.
+        inside
+            Number of the group that each row is divided inside of, times the cells of a group; 0 for one group.
         """
-        ways = len(cells)
-        keys = cells + np.arange(ways)[:, None] * size + self.classes.astype(np.intp) * (ways * size)
-        weights = None if self.weights is None else np.tile(self.weights, ways)
-        table = np.bincount(keys.ravel(), weights, ways * size * self.size).reshape(self.size, ways, size)
+        number = len(ways)
+        rows = inside + self.classes * (number * size)
+        keys = ways + np.arange(number)[:, None] * size
+        keys += rows
+        weights = None if self.weights is None else np.tile(self.weights, number)
+        table = np.bincount(keys.ravel(), weights, number * size * self.size).reshape(self.size, number, size)
         totals = table.sum(axis=0)
         within = (totals - (table**2).sum(axis=0) / np.maximum(totals, 1)) * totals / np.maximum(totals - 1, 1)
         within = np.where(totals > 1, within, self.impurity * totals).sum(axis=1)
@@ -195,37 +215,41 @@ class _Target:
 
 
 def _strongest(groups: dict[int, npt.NDArray[np.intp]], target: _Target) -> _Interaction | None:
-    clear = (
-        found
-        for found in _interactions(groups, target)
-        if found.synergy > target.impurity * (_SLIGHT + _chance(len(found.columns), len(target.classes)))
-    )
-    return max(clear, key=lambda found: found.synergy, default=None)
+    best: _Interaction | None = None
+    for columns, synergies in _interactions(groups, target):
+        place = int(np.argmax(synergies))
+        least = target.impurity * (_SLIGHT + _chance(len(columns[0]), len(target.classes)))
+        if synergies[place] > (best.synergy if best else least) and synergies[place] > least:
+            best = _Interaction(float(synergies[place]), columns[place])
+    return best
 
 
 def _chance(columns: int, rows: int) -> float:
     return float(_DEVIATIONS * np.sqrt(2 * min(_GROUPS**columns, rows)) / rows)
 
 
-def _interactions(groups: dict[int, npt.NDArray[np.intp]], target: _Target) -> Iterator[_Interaction]:
+def _interactions(
+    groups: dict[int, npt.NDArray[np.intp]], target: _Target
+) -> Iterator[tuple[list[tuple[int, ...]], npt.NDArray[np.float64]]]:
+    """Yield pairs of columns with what they explain together, then triples, a few at a time."""
     names = list(groups)
     codes = np.array([groups[name] for name in names])
     alone = np.maximum(target.explained(codes, _GROUPS), 0)
     best = np.zeros(len(names))
     for first in range(len(names) - 1):
-        together = target.explained(codes[first] * _GROUPS + codes[first + 1 :], _GROUPS**2)
-        synergies = together - alone[first] - alone[first + 1 :]
-        best[first + 1 :] = np.maximum(best[first + 1 :], synergies)
+        later = slice(first + 1, None)
+        synergies = target.explained(codes[later], _GROUPS**2, codes[first] * _GROUPS) - alone[first] - alone[later]
+        best[later] = np.maximum(best[later], synergies)
         best[first] = max(best[first], synergies.max())
-        for other, synergy in enumerate(synergies.tolist(), start=first + 1):
-            yield _Interaction(synergy, (names[first], names[other]))
+        yield [(names[first], other) for other in names[later]], synergies
     tried = sorted(np.argsort(-best, kind="stable")[:_WIDE].tolist())
-    for first, second in combinations(tried[:-1], 2):
-        others = [other for other in tried if other > second]
-        cells = (codes[first] * _GROUPS + codes[second]) * _GROUPS + codes[others]
-        synergies = target.explained(cells, _GROUPS**3) - alone[first] - alone[second] - alone[others]
-        for other, synergy in zip(others, synergies.tolist(), strict=True):
-            yield _Interaction(synergy, (names[first], names[second], names[other]))
+    pairs = np.array(list(combinations(tried, 2)), dtype=np.intp).reshape(-1, 2)
+    ways = codes[pairs[:, 0]] * _GROUPS + codes[pairs[:, 1]]
+    for first in tried[:-2]:
+        later = slice(int(np.searchsorted(pairs[:, 0], first, side="right")), None)
+        together = target.explained(ways[later], _GROUPS**3, codes[first] * _GROUPS**2)
+        synergies = together - alone[first] - alone[pairs[later, 0]] - alone[pairs[later, 1]]
+        yield [(names[first], names[one], names[other]) for one, other in pairs[later].tolist()], synergies
 
 
 def _mass(table: Table) -> Table:

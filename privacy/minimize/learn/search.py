@@ -94,7 +94,8 @@ class Search:
         size = max(min(_LARGER * leaves, _LARGEST), leaves)
         yield greedy(self._source, self._binning, criterion, size)
         if self._interactions:
-            yield looking_ahead(self._source, self._binning, criterion, size, self._scouts)
+            single = Finder(self._source, self._binning, criterion)
+            yield looking_ahead(self._source, single, single.ahead(self._scouts), size)
 
     @cached_property
     def _interactions(self) -> bool:
@@ -103,13 +104,13 @@ class Search:
         whole = self._binning.layout.totals(self._source.root().pairs)[-1]
         share = self._binning.layout.totals(source.root().pairs)[-1] / whole
         criterion, least = criterion_of(self._binning, 0), self._binning.least * share
-        costs = [
-            Prunings(tree, criterion.mass, _TRIAL).best(_TRIAL)[0]
-            for tree in (
-                greedy(source, self._binning, criterion, _TRIAL, least),
-                looking_ahead(source, self._binning, criterion, _TRIAL, self._scouts, least),
-            )
-        ]
+        single = Finder(source, self._binning, criterion, least)
+        ahead = single.ahead(self._scouts)
+        tree = looking_ahead(source, single, ahead, _TRIAL)
+        if not ahead.found:
+            return False
+        plain = greedy(source, self._binning, criterion, _TRIAL, least)
+        costs = [Prunings(one, criterion.mass, _TRIAL).best(_TRIAL)[0] for one in (plain, tree)]
         return costs[1] < (1 - _WORTH) * costs[0]
 
 
@@ -124,21 +125,18 @@ def greedy(source: Source, binning: Binning, criterion: Criterion, leaves: int, 
     return grow(source, Finder(source, binning, criterion, least).find, leaves)
 
 
-def looking_ahead(  # noqa: PLR0913, PLR0917 - a search has these parts
-    source: Source, binning: Binning, criterion: Criterion, leaves: int, scouts: Sample, least: float | None = None
-) -> Node:
+def looking_ahead(source: Source, single: Finder, ahead: LookAhead, leaves: int) -> Node:
     """Grow a tree that also splits where columns interact."""
-    single = Finder(source, binning, criterion, least)
-    ahead = LookAhead(scouts, single.limits.least, single.limits.never)
-    weight = float(1 - criterion.alpha)
 
     def find(part: Part, held: Rows | None) -> Found | None:
         found = single.find(part, held)
         if held is None or not single.divisible(part):
             return found
-        return ahead.find(part, held, (found.gain / weight if found and weight else 0.0), single.rows) or found
+        return (
+            ahead.find(part, held, found.gain / single.purity if found and single.purity else 0.0, single.rows) or found
+        )
 
-    return grow(source, find, leaves, scouts)
+    return grow(source, find, leaves, ahead.scouts)
 
 
 class Finder:
@@ -156,13 +154,22 @@ class Finder:
         self._compat = binning.config.compat is not None
         self._criterion = criterion
         self._layout = binning.layout
-        self.limits = Limits(binning.least if least is None else least, never, self._compat)
+        self._limits = Limits(binning.least if least is None else least, never, self._compat)
         self.rows = float(criterion.total(binning.layout.totals(pairs)))
-        self.candidates = Candidates(self._layout, criterion, self.limits, _personal_scores(binning, pairs))
+        self.candidates = Candidates(self._layout, criterion, self._limits, _personal_scores(binning, pairs))
+
+    @property
+    def purity(self) -> float:
+        """Weight of the targets."""
+        return float(1 - self._criterion.alpha)
+
+    def ahead(self, scouts: Sample) -> LookAhead:
+        """Return what looks for interactions within the same limits."""
+        return LookAhead(scouts, self._limits.least, self._limits.never)
 
     def divisible(self, part: Part) -> bool:
         """Return whether a part is large enough to be divided."""
-        return bool(self._layout.totals(part.pairs)[-1] >= 2 * self.limits.least)
+        return bool(self._layout.totals(part.pairs)[-1] >= 2 * self._limits.least)
 
     def find(self, part: Part, _: Rows | None) -> Found | None:
         """Return the best split, or None if there is none or it gains nothing."""

@@ -92,7 +92,7 @@ def _write(frame: pl.LazyFrame, binning: Binning, folder: Path, scouts: int) -> 
 
 def _table(sample: Sample) -> pl.DataFrame:
     codes = {f"c{number}": codes for number, codes in enumerate(sample.columns)}
-    classes = {f"g{number}": codes for number, (_, _, codes) in enumerate(sample.groups)}
+    classes = {f"g{number}": group.codes for number, group in enumerate(sample.groups)}
     weights = np.ones(sample.rows, dtype=np.int64) if sample.weights is None else sample.weights
     support = weights if sample.support is None else sample.support
     return (

@@ -48,6 +48,8 @@ class Measured:
         Accuracy of the table attacker, averaged over the personal attributes.
     validation_error, validation_risk
         The same on the validation rows, by which front and pick are chosen.
+    doubt
+        Standard error of the difference between ``validation_error`` and the raw data's.
     worst, worst_risk
         The attribute that is told most beyond its commonest value, and the attacker's accuracy on it.
     buckets
@@ -64,6 +66,7 @@ class Measured:
     risk: float
     validation_error: float | None
     validation_risk: float
+    doubt: float | None
     worst: str
     worst_risk: float
     buckets: int
@@ -209,6 +212,7 @@ def _measured(
         risk=seen.mean(weights),
         validation_error=errors and errors.validation,
         validation_risk=glance.validation.mean(weights),
+        doubt=errors and errors.doubt,
         worst=worst,
         worst_risk=seen.accuracy.get(worst, 0.0),
         buckets=found.total,

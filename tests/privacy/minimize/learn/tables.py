@@ -68,3 +68,20 @@ def client_tables(draw: st.DrawFn) -> pl.DataFrame:
         "y": st.integers(0, 1),
     }
     return pl.DataFrame({name: draw(st.lists(of, min_size=rows, max_size=rows)) for name, of in column.items()})
+
+
+@st.composite
+def mixed_tables(draw: st.DrawFn) -> pl.DataFrame:
+    """Tables full of ties: numbers, fractions and names, with gaps; the target often follows from one of them."""
+    rows = draw(st.integers(6, 60))
+    column = {
+        "age": st.integers(20, 30),
+        "pay": st.integers(-3, 6).map(lambda number: number / 4) | st.none(),
+        "job": st.sampled_from([*"abcde", None]),
+        "town": st.sampled_from("uvwxyz"),
+        "sex": st.sampled_from("FMX"),
+        "y": st.integers(0, 1),
+    }
+    table = pl.DataFrame({name: draw(st.lists(of, min_size=rows, max_size=rows)) for name, of in column.items()})
+    rule = draw(st.sampled_from([pl.col("y"), pl.col("age") > 25, pl.col("job").is_in(["a", "c"]), pl.col("pay") > 0]))
+    return table.with_columns(pl.col("pay").cast(pl.Float64), y=rule.fill_null(value=False).cast(pl.Int64))

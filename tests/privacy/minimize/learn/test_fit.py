@@ -6,17 +6,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 
-import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from privacy.minimize.learn import fit
 from privacy.minimize.rules import Drop, Interval
 from schemas.errors import InputError, UsageError
 from schemas.minimize import DATAMIN, Fit
-from tests.privacy.minimize.learn.tables import buckets, client_tables, exclusive_or, planted
+from tests.privacy.minimize.learn.tables import buckets, exclusive_or, planted
 
 PLAIN = Fit(targets=("y",), personal=("sex", "colour"), min_samples_leaf=20, max_leaf_nodes=8)
 
@@ -54,77 +51,6 @@ def test_released_code_makes_buckets_for_absent_names():
     given = Fit(targets=("y",), personal=("sex",), alpha=0.0, min_samples_leaf=1, max_leaf_nodes=3)
     kept = [buckets(fit(table, given.model_copy(update={"compat": compat})))["x"] for compat in (None, DATAMIN)]
     assert [{frozenset("ac"), frozenset("b")}, {frozenset("a"), frozenset("b"), frozenset("c")}] == kept
-
-
-@settings(max_examples=25)
-@given(client_tables(), st.randoms(use_true_random=False))
-def test_order_of_rows_changes_nothing(table, random):
-    """A shuffled table gives the same policy, hash and fingerprint."""
-    order = list(range(table.height))
-    random.shuffle(order)
-    config = Fit(targets=("y",), min_samples_leaf=1, max_leaf_nodes=6)
-    one, other = fit(table, config), fit(table[order], config)
-    assert (one.digest, one.fit.sample_fingerprint) == (other.digest, other.fit.sample_fingerprint)
-
-
-@settings(max_examples=25)
-@given(client_tables(), st.integers(1, 3))
-def test_duplicates_are_weights(table, most):
-    """Rows written several times give the policy of rows with weights."""
-    times = pl.Series("w", [1 + number % most for number in range(table.height)])
-    config = Fit(targets=("y",), min_samples_leaf=2, max_leaf_nodes=6)
-    long = table.select(pl.all().repeat_by(times).explode())
-    weighted = fit(table.with_columns(times), config.model_copy(update={"weight": "w"}))
-    assert fit(long, config).digest == weighted.digest
-
-
-@settings(max_examples=25)
-@given(client_tables(), st.permutations(["F", "M"]))
-def test_names_of_personal_values_change_nothing(table, names):
-    """Renaming the values of a binary personal attribute leaves every bucket as it was, up to those names."""
-    renamed = dict(zip(["F", "M"], names, strict=True))
-    config = Fit(targets=("y",), personal=("sex",), min_samples_leaf=1, max_leaf_nodes=6)
-    one = buckets(fit(table, config))
-    other = buckets(fit(table.with_columns(pl.col("sex").replace_strict(renamed)), config))
-    back = frozenset(frozenset(renamed[name] for name in group) for group in one.pop("sex", frozenset()))
-    assert back == other.pop("sex", frozenset())
-    assert one == other
-
-
-@settings(max_examples=25)
-@given(st.integers(0, 30), st.permutations(list("abcd")))
-def test_names_of_categories_change_nothing(seed, names):
-    """Renaming categories renames what is in the buckets and nothing else."""
-    draw = np.random.default_rng(seed)
-    job = draw.choice(list("abcd"), 300, p=[0.37, 0.29, 0.21, 0.13])
-    rates = dict(zip("abcd", draw.random(4), strict=True))
-    table = pl.DataFrame(
-        {"job": job, "age": draw.integers(20, 60, 300), "sex": draw.choice(["F", "M"], 300, p=[0.4, 0.6])}
-    ).with_columns(y=pl.Series((draw.random(300) < [rates[one] for one in job]).astype(int)))
-    renamed = dict(zip("abcd", names, strict=True))
-    config = Fit(targets=("y",), personal=("sex",), min_samples_leaf=5, max_leaf_nodes=6)
-    one = buckets(fit(table, config))
-    other = buckets(fit(table.with_columns(pl.col("job").replace_strict(renamed)), config))
-    one["job"] = frozenset(frozenset(renamed[name] for name in group) for group in one.get("job", frozenset()))
-    assert one == {"job": frozenset()} | other
-
-
-@settings(max_examples=25)
-@given(client_tables(), st.integers(1, 5), st.integers(-1000, 1000))
-def test_units_change_nothing(table, factor, shift):
-    """Other units move the borders with the values: the same records share buckets."""
-    config = Fit(targets=("y",), personal=("sex",), min_samples_leaf=1, max_leaf_nodes=6)
-    rescaled = table.with_columns(pl.col("age") * factor + shift)
-    one, other = fit(table, config), fit(rescaled, config)
-    assert list(buckets(one)) == list(buckets(other))
-    ages = sorted(table["age"].unique().to_list())
-    assert _places(one, ages) == _places(other, [age * factor + shift for age in ages])
-
-
-def _places(policy, ages):
-    rule = policy.columns["age"]
-    borders = rule.values if isinstance(rule, Interval) else ()
-    return [sum(border < age for border in borders) for age in ages]
 
 
 def test_missing_values_are_a_category():
