@@ -105,7 +105,7 @@ class PolicyChanged(UsageError):
         self.path, self.stated, self.found = path, stated, found
         super().__init__(
             f"policy {path!r} says sha256 {stated or 'nothing'}, and its content has {found}.",
-            hint="if the change is meant, `sluice minimize revise FILE` checks it and hashes it as a new version.",
+            hint="if the change is meant, `sluice minimize revise FILE --of OLD --out NEW` checks and hashes it anew.",
         )
 
 

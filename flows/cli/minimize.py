@@ -67,7 +67,7 @@ def diff(before: Path, after: Path, records: Path | None, *, counting: bool, mac
     if machine:
         print_json(_comparison(found))
         return
-    _show_comparison(found)
+    _show_comparison(found, measured=records is not None)
     if records is not None and not found.coarsens:
         show_joint(read_typed(records, new), new, old, trained=not counting)
 
@@ -80,20 +80,25 @@ def _comparison(found: Comparison) -> dict[str, Any]:
     return {"coarsens": found.coarsens, "reasons": list(found.reasons), "changes": changes}
 
 
-def _show_comparison(found: Comparison) -> None:
-    rows = ((c.column, c.before, c.after, c.verdict) for c in found.changes)
-    table("Columns", ("column", "before", "after", "verdict"), rows)
+def _show_comparison(found: Comparison, *, measured: bool = False) -> None:
+    changed = [change for change in found.changes if change.verdict != "same"]
+    if changed:
+        rows = ((c.column, c.before, c.after, c.verdict) for c in changed)
+        table("Columns", ("column", "before", "after", "verdict"), rows)
+    kept = len(found.changes) - len(changed)
+    console.print(f"{'Every column' if not changed else f'{kept:,} more columns'} as before.")
     if found.coarsens:
         console.print("\nThe new version only coarsens: clients already collected tell no more than before.")
         return
     console.print("\nThe new version does not only coarsen:")
     for reason in found.reasons:
         console.print(f"  {reason}", markup=False, soft_wrap=True)
-    console.print(
-        "Of clients already collected both releases are known together; `sluice minimize diff --records RAW` measures"
-        " what they tell.",
-        soft_wrap=True,
-    )
+    if not measured:
+        console.print(
+            "Of clients already collected both releases are known together; `sluice minimize diff --records RAW`"
+            " measures what they tell.",
+            soft_wrap=True,
+        )
 
 
 @minimize.command()

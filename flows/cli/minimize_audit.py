@@ -29,9 +29,10 @@ _GROUPS = {
     "classes": "groups of records alike in what is stored",
     "smallest_class": "records in the smallest group",
     "singletons": "records alone in their group",
-    "prosecutor_highest": "highest risk of a prosecutor",
-    "marketer": "risk of a marketer",
+    "prosecutor_highest": "chance of a prosecutor to find whoever is easiest to find",
+    "marketer": "chance of a marketer to find anybody",
 }
+_CHANCES = ("prosecutor_highest", "marketer")
 
 
 @click.command()
@@ -107,7 +108,7 @@ def show_audit(found: AuditResult) -> None:
     console.print("[bold]What attackers guess of personal attributes[/] (share of records, empirical)")
     table("", _SHOWN, (_row(one) for one in found.summary.to_dicts()), right=_FIGURES)
     console.print()
-    rows = ((words, found.groups[name]) for name, words in _GROUPS.items() if name in found.groups)
+    rows = ((words, _group(name, found.groups[name])) for name, words in _GROUPS.items() if name in found.groups)
     table("", ("groups", ""), rows, right=("",))
 
 
@@ -121,6 +122,10 @@ def show_joint(raw: pl.DataFrame, new: Policy, old: Policy, *, trained: bool) ->
     console.print("\n[bold]What attackers guess who hold both releases[/] (share of records, empirical)")
     rows = ([one["attribute"], *(f"{one[name]:.3f}" for name in figures)] for one in shown.to_dicts())
     table("", ("attribute", *figures), rows, right=figures)
+
+
+def _group(name: str, value: float) -> Any:
+    return f"1 in {1 / value:,.0f}" if name in _CHANCES else value
 
 
 def _row(one: dict[str, Any]) -> list[Any]:

@@ -348,7 +348,11 @@ def _span(low: int, high: int) -> str:
 
 
 def _word(value: Category) -> str:
-    return value if isinstance(value, str) and value.strip() == value and value else repr(value)
+    """Return a category as it stands in a list: quoted where its ends, or a separator, could not be told otherwise."""
+    if not isinstance(value, str):
+        return str(value)
+    plain = value.strip() == value != "" and value.isprintable() and not set(value) & set(",;")
+    return value if plain else repr(value)
 
 
 def _with_special(shown: dict[str, str], special: list[tuple[str, str | None]]) -> dict[str, str]:

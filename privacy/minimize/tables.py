@@ -201,7 +201,10 @@ def _refuse(place: str, faults: Iterable[str]) -> None:
 
 
 def _names_off(names: list[str], policy: Policy) -> Iterator[str]:
-    yield from (f"column {name!r} is missing" for name in policy.inputs if name not in names)
+    for name in policy.inputs:
+        if name not in names:
+            known = name in policy.targets
+            yield f"column {name!r} is missing" + (", a target: `--without-targets` does without it" if known else "")
     yield from (f"column {name!r} is not in the policy" for name in names if name not in policy.inputs)
 
 

@@ -123,7 +123,7 @@ def _typed(name: str, kind: str, value: Any, scale: int | None) -> Any:
 def _match(kind: str, text: Any) -> re.Match[str]:
     found = _PATTERNS[kind].fullmatch(text) if isinstance(text, str) else None
     if found is None:
-        raise ValueError(f"{type(text).__name__} instead")
+        raise ValueError("its text does not read as one" if isinstance(text, str) else f"{type(text).__name__} instead")
     return found
 
 

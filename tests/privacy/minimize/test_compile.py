@@ -207,7 +207,7 @@ def test_the_device_file_names_the_row(tmp_path: Path) -> None:
     """A row of another shape stops it with its number and exit status 1."""
     done = _run(policy_of({"age": Interval(type="int", borders=["27.5"])}), tmp_path, "age\n3\nold\n")
 
-    assert (1, b"row 2: column 'age': a value is not of type int (str instead)") == (
+    assert (1, b"row 2: column 'age': a value is not of type int (its text does not read as one)") == (
         done.returncode,
         done.stderr.strip(),
     )

@@ -191,6 +191,7 @@ def test_labels_say_what_a_bucket_holds_in_raw_units() -> None:
             "age": _age(on_null="b0"),
             "rate": Interval(type="float", borders=[0.5, 2]),
             "job": Categories(type="str", buckets={"g0": ["Sales", ""]}, on_unseen="g0"),
+            "town": Categories(type="str", buckets={"g0": ["Bath", "Nice, France", "a\nb", "End "]}),
             "day": Interval(type="date", borders=[date(2020, 1, 31)]),
         },
     )
@@ -199,6 +200,7 @@ def test_labels_say_what_a_bucket_holds_in_raw_units() -> None:
     assert "> 0.5 and ≤ 2.0" == policy.labels("rate")["b1"]
     assert "missing, or NaN" == policy.labels("rate")["__null__"]
     assert {"g0": "Sales, '', or anything else", "__null__": "missing"} == policy.labels("job")
+    assert "Bath, 'Nice, France', 'a\\nb', 'End '" == policy.labels("town")["g0"]
     assert "≤ 2020-01-31" == policy.labels("day")["b0"]
 
 

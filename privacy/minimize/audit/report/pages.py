@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["html", "markdown", "write"]
 
+_SMALLEST = 0.0005
+"""Share below which one digit would say that there is none."""
+_NAMES = {
+    "non_personal_knowledge": "non-personal knowledge",
+    "leave_one_out": "leave-one-out",
+    "multi_breach": "multi-breach",
+}
+
 
 def html(result: AuditResult, pareto: str | None = None) -> str:
     """Return an audit as an HTML page.
@@ -115,11 +123,13 @@ def _pages(*, escape: bool) -> Environment:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.1f} %"
+    if value is None:
+        return ""
+    return "< 0.1 %" if 0 < value < _SMALLEST else f"{100 * value:.1f} %"
 
 
 def _words(name: str) -> str:
-    return name.replace("_", " ")
+    return _NAMES.get(name, name.replace("_", " "))
 
 
 def _cell(text: object) -> str:

@@ -14,6 +14,8 @@ from schemas.audit_tables import ATTACKS
 __all__ = ["Bucket", "Kept", "Told", "View"]
 
 _HALF = 0.5
+_SURE = 0.95
+_GAIN = 0.1
 _LINKS = 12
 _ALTERNATIVES = 40
 
@@ -145,9 +147,21 @@ class View:
                 f"{len(certain)} of {len(told)} personal attributes are told for certain for some people; most of all "
                 f"{most['attribute']}, for {100 * most['told_for_certain']:.1f} % of the records."
             )
+        yield from self._nearly_sure()
         gained = [one.name for one in told if (one.accuracy - one.majority) > _HALF * (1 - one.majority)]
         if gained:
             yield (f"What is stored gives away more than half of what was unknown of {', '.join(gained)}.")
+
+    def _nearly_sure(self) -> Iterator[str]:
+        """Tell the largest share of the records of which an attribute is known almost surely, and was not before."""
+        gain = pl.col("accuracy") - pl.col("majority")
+        scored = self.result.attacks.filter(attack="high_certainty")
+        news = scored.filter(pl.col("accuracy") >= _SURE, gain >= _GAIN)
+        for row in news.sort("percent", gain, "attribute", descending=[True, True, False])[:1].to_dicts():
+            yield (
+                f"Of the {row['percent']} % of the records that the attacker is most certain of, {row['attribute']} is "
+                f"named right in {100 * row['accuracy']:.1f} % (the commonest value: {100 * row['majority']:.1f} %)."
+            )
 
     def _columns(self) -> Iterator[Kept]:
         rows = self.result.columns.to_dicts()
