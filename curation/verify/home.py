@@ -42,6 +42,7 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",
     "PATH": "/usr/bin:/bin",
     "PYTHONHASHSEED": "0",
+    "PYTHONINTMAXSTRDIGITS": "0",
 }
 _REQUIRED = re.compile(r"[\w.-]+(?!.*\bextra\s*==)")
 """The name in a requirement that is not an extra's."""

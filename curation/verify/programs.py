@@ -72,7 +72,7 @@ class _Trial:
             self.role, self.payload = "native", work
             return None
         said, executable = self._compile(work, settings)
-        self.role, self.payload, self.executable = "native", {"executable": LINK}, executable
+        self.role, self.payload, self.executable = "native", {"program": program, "executable": LINK}, executable
         return (Status.CE, said) if said else None
 
     def malformed(self, settings: Verify) -> str:

@@ -60,6 +60,11 @@ PROFILES = {
 }
 
 
+_STACK, _OWN_LIMIT = Argument(1, (3,)), (Argument(0, (0,)),)
+"""RLIMIT_STACK, which programs that recurse deeply raise for themselves; its hard limit stays what it is."""
+_ONLY_READ = (Argument(2, (0,)), Argument(2, (0,), _LOW << 32))
+
+
 def _conditional(profile: Profile) -> list[tuple[str, tuple[Argument, ...]]]:
     clone = Argument(0, (0,), _CLONE_NAMESPACES) if profile.forks else Argument(0, (_CLONE_THREAD,), _CLONE_THREAD)
     return [
@@ -69,7 +74,6 @@ def _conditional(profile: Profile) -> list[tuple[str, tuple[Argument, ...]]]:
         ("kill", (Argument(0, (_OWN_PID,)),)),
         ("tgkill", (Argument(0, (_OWN_PID,)),)),
         ("prctl", (Argument(0, (_PR_SET_NAME, _PR_GET_NAME)),)),
-        ("prlimit64", (Argument(2, (0,)), Argument(2, (0,), _LOW << 32))),
         ("sendto", (Argument(4, (0,)), Argument(4, (0,), _LOW << 32))),
         ("socketpair", (Argument(0, (_AF_UNIX,)), Argument(1, (_SOCK_STREAM,), 0xF))),
     ]
@@ -109,6 +113,7 @@ def _ranges(profile: Profile, calls: dict[str, int]) -> list[tuple[int, _Leaf]]:
     """Return what calls get as ``(first number, leaf)``, each valid up to the next."""
     named = {calls[name]: [_return(_ALLOW)] for name in (*PLAIN, *profile.calls) if name in calls}
     named |= {calls[name]: _condition(arguments) for name, arguments in _conditional(profile) if name in calls}
+    named[calls["prlimit64"]] = _either(_STACK, _OWN_LIMIT, _ONLY_READ)
     named[calls["clone3"]] = [_return(_ERRNO | errno.ENOSYS)]
     ranges: list[tuple[int, _Leaf]] = []
     for number in sorted({0, _FIRST_NEW_CALL, _X32_BIT, *named, *(number + 1 for number in named)}):
@@ -131,6 +136,12 @@ def _search(ranges: list[tuple[int, _Leaf]]) -> list[_Instruction]:
     middle = len(ranges) // 2
     below, above = _search(ranges[:middle]), _search(ranges[middle:])
     return [(_JGE, len(below), 0, ranges[middle][0]), *below, *above]
+
+
+def _either(first: Argument, then: tuple[Argument, ...], otherwise: tuple[Argument, ...]) -> _Leaf:
+    """Return the code that asks for one condition where ``first`` holds, and for another where it does not."""
+    one = _condition(then)
+    return [(_LOAD, 0, 0, _ARGS + 8 * first.index), (_JEQ, 0, len(one), first.values[0]), *one, *_condition(otherwise)]
 
 
 def _condition(arguments: tuple[Argument, ...]) -> _Leaf:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .frames import ProtocolError, Stream, write_frame
 from .peers import Peer
-from .program import BOM
+from .program import UnreadableError, compiled
 from .remote import describe, failure
 from .values import encode
 
@@ -22,14 +22,14 @@ def load(payload: dict[str, Any]) -> ModuleType:
 
     Raises
     ------
-    SyntaxError
+    UnreadableError
         If the program does not compile.
     BaseException
         Whatever the program raises.
     """
     module = ModuleType("solution")
     sys.modules["solution"] = module
-    code = compile(payload["program"].removeprefix(BOM), "<program>", "exec", dont_inherit=True)
+    code = compiled(payload["program"], "<program>")
     if prelude := payload["prelude"]:
         exec(compile(prelude, "<prelude>", "exec", dont_inherit=True), module.__dict__)  # noqa: S102
         payload["shared"] = own_classes(module.__dict__, "solution")
@@ -70,10 +70,8 @@ def _loaded(payload: dict[str, Any], channel: int) -> ModuleType | None:
     nonce = payload["nonce"]
     try:
         return load(payload)
-    except (SyntaxError, UnicodeError, ValueError) as error:
-        compiled = not isinstance(error, SyntaxError) or error.filename != "<program>"
-        status = "RE" if compiled else "CE"
-        write_frame(channel, {"t": -1, "nonce": nonce, "status": status, "detail": describe(error)})
+    except UnreadableError as error:
+        write_frame(channel, {"t": -1, "nonce": nonce, "status": "CE", "detail": str(error)})
     except BaseException as error:  # noqa: BLE001 - SystemExit and friends included
         write_frame(channel, {"t": -1, "nonce": nonce, "status": failure(error), "detail": describe(error)})
     return None

@@ -33,6 +33,8 @@ _READY, _RESERVED = 5, 8
 """Last place of a wire in a child; the zygote keeps nothing of its own below the second."""
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _OPEN_FILES = 64
+_STACK = 112 << 20
+"""Stack of the main thread, for deep recursion: as much as the kernel leaves room for below what is mapped."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Limits:
     wall_s: float
     memory_mb: int
     file_mb: int = 64
-    threads: int = 64
+    threads: int = 128
 
     def apply(self, *, threads: bool) -> None:
         """Lower soft and hard limits of this process, so that they cannot be raised again."""
@@ -65,6 +67,9 @@ class Limits:
         _lower(resource.RLIMIT_DATA, (self.memory_mb + SLACK_MB) << 20)
         _lower(resource.RLIMIT_FSIZE, self.file_mb << 20)
         _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
+        resource.setrlimit(
+            resource.RLIMIT_STACK, (_allowed(resource.RLIMIT_STACK, _STACK), _HARD[resource.RLIMIT_STACK])
+        )
         if threads:
             _lower(resource.RLIMIT_NPROC, self.threads)
 
@@ -74,8 +79,12 @@ _NEVER = ("RLIMIT_CORE", "RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK")
 """What nobody in a sandbox gets any of, the zygote included."""
 
 
+def _allowed(which: int, wanted: int) -> int:
+    return wanted if _HARD[which] == resource.RLIM_INFINITY else min(wanted, _HARD[which])
+
+
 def _lower(which: int, wanted: int) -> None:
-    value = wanted if _HARD[which] == resource.RLIM_INFINITY else min(wanted, _HARD[which])
+    value = _allowed(which, wanted)
     resource.setrlimit(which, (value, value))
 
 

@@ -17,6 +17,8 @@ _RDONLY, _NOSUID, _NODEV, _NOEXEC, _REMOUNT, _BIND, _REC, _PRIVATE = 1, 2, 4, 8,
 _LOCKED = _NOSUID | _NODEV | _NOEXEC | 1024 | 2048
 """Flags that a bind mount in a user namespace must keep: nosuid, nodev, noexec, noatime, nodiratime."""
 _DEVICES = ("null", "zero", "full", "random", "urandom")
+_INPUT = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
+"""Names of standard input; a program that uses one finds a copy of its input there."""
 _SCRATCH, _SCRATCH_MB, _SCRATCH_INODES = "/scratch", 128, 8192
 
 
@@ -52,6 +54,9 @@ class Namespaces:
         for name in _DEVICES:
             _show(root, f"/dev/{name}", device=True)
         Path(root + _SCRATCH).mkdir(exist_ok=True)
+        for name in _INPUT:
+            Path(root + name).parent.mkdir(parents=True, exist_ok=True)
+            Path(root + name).symlink_to(f"{_SCRATCH}/.input")
         os.chdir(root)
         pivot_root()
         os.chdir("/")

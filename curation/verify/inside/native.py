@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .frames import write, write_frame
+from .program import offer_input
 
 __all__ = ["compile_program", "run_native"]
 
@@ -30,6 +31,7 @@ def compile_program(payload: dict[str, Any], channel: int) -> None:
 def run_native(payload: dict[str, Any], channel: int) -> None:
     """Become the program: a compiled one from its descriptor, or an interpreter on its source."""
     os.close(channel)
+    offer_input(payload["program"])
     if "source_name" in payload:
         Path(payload["source_name"]).write_text(payload["program"], encoding="utf-8", errors="surrogateescape")
         os.execv(payload["command"][0], payload["command"])  # noqa: S606 - that is its role

@@ -3,20 +3,41 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import io
 import os
 import sys
 import traceback
 from contextlib import suppress
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from .frames import write_frame
 
-__all__ = ["BOM", "run_program"]
+__all__ = ["UnreadableError", "compiled", "run_program"]
 
-BOM = "\ufeff"
+_BOM = "\ufeff"
 """What editors put before UTF-8; Python passes over it in a file, and not in a string."""
+_CHUNK = 1 << 20
+_STDIN = "/dev/stdin"
+
+
+class UnreadableError(Exception):
+    """The program is not one that Python can compile."""
+
+
+def compiled(source: str, name: str) -> CodeType:
+    """Compile a program as if it stood in a file.
+
+    Raises
+    ------
+    UnreadableError
+        If it cannot be compiled: its syntax, its nesting, or characters that no file holds.
+    """
+    try:
+        return compile(source.removeprefix(_BOM), name, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        raise UnreadableError(f"{type(error).__name__}: {error}"[:300].encode("utf-8", "replace").decode()) from None
 
 
 def run_program(payload: dict[str, Any], channel: int) -> None:
@@ -25,29 +46,17 @@ def run_program(payload: dict[str, Any], channel: int) -> None:
     When the main code has ended a frame says so, so that the judge need not wait for sleeping threads.
     """
     leave = os._exit
-    source = payload["program"].removeprefix(BOM)
-    sys.stdin = io.TextIOWrapper(
-        io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding="utf-8", errors="surrogateescape"
-    )
-    sys.stdout = io.TextIOWrapper(
-        io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8", errors="surrogateescape"
-    )
-    sys.stderr = io.TextIOWrapper(
-        io.FileIO(2, "w", closefd=False),
-        encoding="utf-8",
-        errors="backslashreplace",
-        write_through=True,
-    )
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+    _open_streams()
     sys.argv = ["main.py"]
     main = ModuleType("__main__")
     main.__dict__.update(__builtins__=__builtins__, __file__="main.py")
     sys.modules["__main__"] = main
     try:
-        code = compile(source, "main.py", "exec", dont_inherit=True)
-    except (SyntaxError, ValueError, UnicodeError) as error:
-        write_frame(channel, {"load": "CE", "detail": f"{type(error).__name__}: {error}"[:300]})
+        code = compiled(payload["program"], "main.py")
+    except UnreadableError as error:
+        write_frame(channel, {"load": "CE", "detail": str(error)})
         leave(1)
+    offer_input(payload["program"])
     status = 0
     try:
         exec(code, main.__dict__)  # noqa: S102 - running the program is what this process is for
@@ -56,8 +65,33 @@ def run_program(payload: dict[str, Any], channel: int) -> None:
     except BaseException as error:  # noqa: BLE001
         traceback.print_exception(error)
         status = 1
-    _finish(channel, status)
+    _finish(channel, status, main.__dict__)
     leave(status)
+
+
+def _open_streams() -> None:
+    """Open the standard streams as the interpreter does."""
+    sys.stdin = io.TextIOWrapper(
+        io.BufferedReader(io.FileIO(0, "r", closefd=False)), encoding="utf-8", errors="surrogateescape"
+    )
+    sys.stdout = io.TextIOWrapper(
+        io.BufferedWriter(io.FileIO(1, "w", closefd=False)), encoding="utf-8", errors="surrogateescape"
+    )
+    sys.stderr = io.TextIOWrapper(
+        io.FileIO(2, "w", closefd=False), encoding="utf-8", errors="backslashreplace", write_through=True
+    )
+    sys.stdin.mode, sys.stdout.mode, sys.stderr.mode = "r", "w", "w"
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+
+
+def offer_input(program: str) -> None:
+    """Put the input where a program that opens it by name finds it, in a world without ``/proc``."""
+    if (_STDIN in program or "/fd/0" in program) and os.path.islink(_STDIN) and not os.path.exists(_STDIN):  # noqa: PTH110, PTH114
+        target = os.open(os.readlink(_STDIN), os.O_WRONLY | os.O_CREAT)  # noqa: PTH115
+        at = 0
+        while chunk := os.pread(0, _CHUNK, at):
+            at += os.write(target, chunk)
+        os.close(target)
 
 
 def _exit_status(code: Any) -> int:
@@ -69,7 +103,7 @@ def _exit_status(code: Any) -> int:
     return 1
 
 
-def _finish(channel: int, status: int) -> None:
+def _finish(channel: int, status: int, names: dict[str, Any]) -> None:
     """Flush, tell that the main code is done, then do what the interpreter does on its way out."""
     _flush()
     with suppress(OSError):
@@ -77,6 +111,11 @@ def _finish(channel: int, status: int) -> None:
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()  # noqa: SLF001 - joins non-daemon threads
     atexit._run_exitfuncs()  # noqa: SLF001
+    _flush()
+    for name in names:
+        names[name] = None
+    gc.collect()
+    sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
     _flush()
 
 

@@ -171,11 +171,15 @@ def main() -> None:
         with suppress(ImportError):
             __import__(name)
     site.setquit()
+    site.sethelper()
     roles.warm(settings["warm"])
     control = socket.socket(fileno=settings["control"])
     cage = Cage(settings)
     zygote = Zygote(control, cage)
     sys.path[:] = [entry.replace(*settings["moved"]) for entry in sys.path if entry != sys.argv[1]]
+    for module in list(sys.modules.values()):
+        if isinstance(folders := getattr(module, "__path__", None), list):
+            folders[:] = [folder.replace(*settings["moved"]) for folder in folders]
     sys.argv = [""]
     gc.collect()
     gc.freeze()

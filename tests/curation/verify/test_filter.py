@@ -57,6 +57,8 @@ CASES = [
     ("program", "prlimit64", (0, 7, 0, 1), ALLOW),
     ("program", "prlimit64", (0, 7, 1, 0), EPERM),
     ("program", "prlimit64", (0, 7, 1 << 40, 0), EPERM),
+    ("program", "prlimit64", (0, 3, 1, 0), ALLOW),
+    ("program", "prlimit64", (PID + 1, 3, 1, 0), EPERM),
     ("program", "fcntl", (3, 6), EPERM),
     ("program", "fcntl", (3, 3), ALLOW),
     ("program", "ioctl", (0, 0x5412), EPERM),

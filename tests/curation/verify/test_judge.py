@@ -127,6 +127,9 @@ def test_each_status_of_a_function(judge: Judge) -> None:
     """Compile errors, exceptions, wrong values and limits are told apart."""
     programs = {
         "def f(x: return x": Status.CE,
+        "def f(x): return x\0": Status.CE,
+        "def f(x): return '\ud800'": Status.CE,
+        "raise ValueError": Status.RE,
         "def f(x): return 1 / 0": Status.RE,
         "def f(x): return x": Status.WA,
         "def f(x):\n while True: pass": Status.TLE,

@@ -13,6 +13,10 @@ from schemas.enums import Isolation, Status
 TESTS = json.dumps([{"input": "2 3\n", "output": "5"}, {"input": "4 5", "output": "9"}])
 CPP = {
     "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }": Status.AC,
+    '#include <cstdio>\nint main() { int a, b; freopen("/dev/stdin", "r", stdin); scanf("%d%d", &a, &b); '
+    'printf("%d", a + b); }': Status.AC,
+    "int f(int n) { volatile char x[99]; x[0] = n; return n ? 1 + f(n - 1) + 0 * x[0] : 0; }\n"
+    "#include <cstdio>\nint main() { if (f(300000) == 300000) puts(\"no\"); }": Status.WA,
     "int main({": Status.CE,
     '#include "/etc/passwd"\nint main() {}': Status.CE,
     "int main() { for (;;) ; }": Status.TLE,
@@ -24,6 +28,7 @@ CPP = {
 }  # fmt: skip
 JAVASCRIPT = {
     "const d = require('fs').readFileSync(0, 'utf8').split(/\\s+/).map(Number); console.log(d[0] + d[1])": Status.AC,
+    "const d = require('fs').readFileSync('/dev/stdin', 'utf8').split(/\\s+/); console.log(+d[0] + +d[1])": Status.AC,
     "console.log(6)": Status.WA,
     "while (1);": Status.TLE,
     "throw new Error('no')": Status.RE,
