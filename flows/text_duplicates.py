@@ -181,7 +181,8 @@ def write_kept(found: TextDuplicates, path: Path, warehouse: Warehouse) -> None:
             _write(rows.filter(~pl.col(found.table.id).cast(pl.String).is_in(gone.implode())), path)
         else:
             numbers = gone.cast(pl.UInt32).implode()
-            _write(rows.with_row_index("#").filter(~pl.col("#").is_in(numbers)).drop("#"), path)
+            number = max(rows.collect_schema().names(), key=len) + "#"  # longer than any name that is there
+            _write(rows.with_row_index(number).filter(~pl.col(number).is_in(numbers)).drop(number), path)
 
 
 def _write(rows: pl.LazyFrame, path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.recipe.dedup import Dedup
 
-__all__ = ["alike_texts", "counts", "dedup_settings", "json_values", "plain_values", "programs"]
+__all__ = ["alike_texts", "counts", "dedup_settings", "json_values", "plain_values", "programs", "renumbered_texts"]
 
 
 def json_values(max_leaves: int = 10) -> st.SearchStrategy[Any]:
@@ -36,6 +36,15 @@ def alike_texts(draw: st.DrawFn, most: int = 12) -> list[str]:
         joined = draw(st.sampled_from([" ", "  ", "\n"])).join(body)
         texts.append(joined.upper() if draw(st.booleans()) else joined)
     return texts
+
+
+@st.composite
+def renumbered_texts(draw: st.DrawFn, most: int = 8) -> list[str]:
+    """Texts of one frame with different numbers in it, as digits, words with digits, or other scripts' digits."""
+    frame = draw(st.lists(st.sampled_from(["add", "of", "the", "{}", "clips"]), min_size=3, max_size=15))
+    numbers = st.sampled_from(["1", "2", "12", "x1", "x2", "3.5", "²", "٣", "1e3", "10_000"])
+    count = draw(st.integers(1, most))
+    return ["add " + " ".join(frame).format(*(draw(numbers) for _ in frame)) for _ in range(count)]
 
 
 def dedup_settings() -> st.SearchStrategy[Dedup]:

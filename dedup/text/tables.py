@@ -21,6 +21,10 @@ __all__ = ["FORMATS", "documents_of", "files_at", "named", "readable", "scan", "
 FORMATS = (".parquet", ".csv", ".jsonl", ".ndjson")
 """Suffixes of the files that are read."""
 
+_TEXTS = (pl.String, pl.Categorical, pl.Enum, pl.Null)
+_REPEATED = "_duplicated_0"
+"""What polars adds to the second of two columns of one name in a CSV file."""
+
 
 def files_at(pattern: str) -> tuple[SourceFile, ...]:
     """Return the files that a path, a folder or a glob pattern names, with digests of their bytes, in name order.
@@ -95,10 +99,14 @@ def scan(table: TextTable, workspace: Workspace, columns: list[str] | None = Non
 
 
 def _scanned(path: Path) -> pl.LazyFrame:
+    if not path.stat().st_size:
+        raise InputError(f"{path} is empty.", hint="leave it out; a table without rows still names its columns.")
     if path.suffix == ".parquet":
         return pl.scan_parquet(path, glob=False)
     if path.suffix == ".csv":
-        return pl.scan_csv(path, glob=False, infer_schema=False)
+        # polars finds a line of too many fields only where it reads all columns
+        whole = pl.scan_csv(path, glob=False, infer_schema=False)
+        return whole.map_batches(lambda rows: rows, projection_pushdown=False, streamable=True)
     return pl.scan_ndjson(path, infer_schema_length=None)
 
 
@@ -139,6 +147,11 @@ def _documents(table: TextTable, workspace: Workspace) -> pl.LazyFrame:
     )
     if table.id is None:
         return rows.select(text=text).with_row_index("id").select("id", "text")
+    if types[table.id].is_nested() or types[table.id] == pl.Binary:
+        raise UsageError(
+            f"column {table.id!r} holds {types[table.id]}, which names no document.",
+            hint="ids are text or numbers; leave --id out to number the rows.",
+        )
     return rows.select(id=pl.col(table.id), text=text)
 
 
@@ -150,11 +163,13 @@ def _require(wanted: list[str], there: pl.Schema, table: str) -> None:
                 f"{table} has no column {name!r}; it has {', '.join(there)}.",
                 hint=f"did you mean {close!r}?" if close else "--text and --id name columns.",
             )
+        if f"{name}{_REPEATED}" in there:
+            raise InputError(f"{table} has several columns called {name!r}.", hint="give each a name of its own.")
 
 
 def _text(name: str, of: pl.DataType) -> pl.Expr:
-    if of == pl.String:
-        return pl.col(name)
+    if of in _TEXTS:
+        return pl.col(name).cast(pl.String)
     inner = of.inner if isinstance(of, pl.List) else None
     if isinstance(inner, pl.Struct) and {"role", "content"} <= {field.name for field in inner.fields}:
         return said(name)

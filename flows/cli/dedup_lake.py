@@ -10,6 +10,7 @@ from typing import Any
 import click
 import yaml
 from pydantic import ValidationError
+from rich.markup import escape
 
 from flows.cli import options
 from flows.console import console, print_json, progress_for, table
@@ -109,14 +110,14 @@ def _show_lake(told: Mapping[str, Any], root: Path) -> None:
         f"{told['accidental']:,} perhaps by chance; {told['near']:,} nearly hold",
     )
     for warning in told["warnings"]:
-        console.print(f"[bold red]warning:[/] {warning}")
+        console.print(f"[bold red]warning:[/] {escape(warning)}")
     if "plan" in told:
         _show_saving(told["plan"])
-    console.print(f"report  {told['report']}", soft_wrap=True)
+    console.print(f"report  {told['report']}", markup=False, soft_wrap=True)
     console.print("\n[bold]Next[/]")
     where = f" -w {root}"
     if told.get("plan", {}).get("delete"):
-        console.print(f"  sluice dedup plan --lake {told['lake']}{where}", soft_wrap=True)
+        console.print(f"  sluice dedup plan --lake {told['lake']}{where}", markup=False, soft_wrap=True)
     console.print(f"  sluice sql 'FROM {told['lake']}_containment'{where}", markup=False, soft_wrap=True)
 
 
@@ -171,9 +172,9 @@ def plan(asked: str | None, settings: Path | None, limit: int, root: Path, *, ma
     if shown["deletions"]:
         _show_optimum(shown)
     for warning in told["warnings"]:
-        console.print(f"[bold red]warning:[/] {warning}")
+        console.print(f"[bold red]warning:[/] {escape(warning)}")
     if shown["deletions"]:
-        console.print(f"\nsluice dedup apply --lake {told['lake']} -w {root}", soft_wrap=True)
+        console.print(f"\nsluice dedup apply --lake {told['lake']} -w {root}", markup=False, soft_wrap=True)
 
 
 def _kept(shown: Mapping[str, Any]) -> list[tuple[str, int, str]]:

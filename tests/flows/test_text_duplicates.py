@@ -93,6 +93,18 @@ def test_what_a_person_sees(ask: Ask, prompts: Path, tmp_path: Path) -> None:
         assert said in ran.out
 
 
+def test_ids_and_columns_may_be_called_anything(ask: Ask, tmp_path: Path) -> None:
+    """What a terminal or a mark-up would act on is shown as it stands, and kept rows keep their columns."""
+    rows = [{"#": "[/b]", "row": 1, "text": BASE}, {"#": "a\x1b[31m", "row": 2, "text": BASE.replace("a list", "one")}]
+    path, kept = small.write(tmp_path / "odd.jsonl", rows), tmp_path / "kept.jsonl"
+    command = ("dedup", "text", path, "--text", "text", "--threshold", "0.5", "-w", tmp_path / "w", "--kept", kept)
+    ran = ask(*command, "--id", "#")
+    assert (0, "") == (ran.code, ran.err.partition("error")[1])
+    assert "a\\x1b[31m  [/b]" in ran.out
+    assert 0 == ask(*command).code
+    assert rows[:1] == [json.loads(line) for line in kept.read_text().splitlines()]
+
+
 def test_a_dataset_is_a_table(ask: Ask, tmp_path: Path) -> None:
     """Problems of a published prompt set are documents by their ids, once each, however many curricula hold them."""
     root = tmp_path / "w"
