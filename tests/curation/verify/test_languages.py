@@ -16,7 +16,7 @@ CPP = {
     '#include <cstdio>\nint main() { int a, b; freopen("/dev/stdin", "r", stdin); scanf("%d%d", &a, &b); '
     'printf("%d", a + b); }': Status.AC,
     "int f(int n) { volatile char x[99]; x[0] = n; return n ? 1 + f(n - 1) + 0 * x[0] : 0; }\n"
-    "#include <cstdio>\nint main() { if (f(300000) == 300000) puts(\"no\"); }": Status.WA,
+    '#include <cstdio>\nint main() { if (f(300000) == 300000) puts("no"); }': Status.WA,
     "int main({": Status.CE,
     '#include "/etc/passwd"\nint main() {}': Status.CE,
     "int main() { for (;;) ; }": Status.TLE,
