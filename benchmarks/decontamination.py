@@ -50,6 +50,7 @@ COUNTED = {
 }
 BEST_F1 = 0.93
 THRESHOLDS = (0.4, 0.5, 0.6, 0.7, 0.8)
+LEAST = (6, 10)
 
 FILES = {
     "leetcode train": ("leetcode_rllm_train.json.gz", "rllm", "problem"),
@@ -250,13 +251,14 @@ def rules_on_known_truth(bench: Bench, folder: Path) -> Iterator[list[str]]:
     truth, rows, items = known_truth(bench, folder)
     hidden = set(truth["source_id"])
     ids = bench.services.workspace.scan(rows).select("problem_id", "source_id").collect()
-    default = Decontaminate().containment
-    for threshold in THRESHOLDS:
-        hits = bench.hits(bench.run(rows, items, Decontaminate(containment=threshold))).join(ids, on="problem_id")
+    ways = [("containment", threshold) for threshold in THRESHOLDS] + [("min_ngrams", least) for least in LEAST]
+    for name, value in ways:
+        config = Decontaminate(**{name: value})
+        hits = bench.hits(bench.run(rows, items, config)).join(ids, on="problem_id")
         precision, recall, f1 = scored(set(hits.filter("drops")["source_id"]), hidden)
-        if threshold == default and f1 < BEST_F1:
+        if config == Decontaminate() and f1 < BEST_F1:
             bench.check(f">= {BEST_F1}", f1)
-        yield [f"Sluice, containment {threshold}", f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}"]
+        yield [f"Sluice, {name} {value}", f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}"]
     for rule in ("exact", "any_8_gram", "any_13_gram"):
         found = set(hits.filter(rule=rule)["source_id"])
         yield [rule, *(f"{figure:.3f}" for figure in scored(found, hidden))]
