@@ -34,6 +34,7 @@ def edge_frame(projector: Projector, pairs: Pairs, multiset: np.ndarray | None, 
     tables = projector.tables
     told = classes(pairs, len(tables))
     columns = {child: _columns(projector, child) for child in np.unique(pairs.children).tolist()}
+    spelled = {child: json.dumps(names) for child, names in columns.items()}
     worth = {child: evidence(projector, child) for child in columns}
     rows = []
     for place, (child, parent) in enumerate(zip(pairs.children.tolist(), pairs.parents.tolist(), strict=True)):
@@ -48,7 +49,7 @@ def edge_frame(projector: Projector, pairs: Pairs, multiset: np.ndarray | None, 
                 ours.rows,
                 theirs.rows,
                 found.rows,
-                json.dumps(columns[child]),
+                spelled[child],
                 config.policy,
                 config.semantics,
                 needs,

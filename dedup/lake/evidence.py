@@ -58,7 +58,7 @@ def _entropy(projector: Projector, table: int, columns: tuple[str, ...], last: n
     found, store = projector.tables[table], projector.store
     if projector.has_cells(table):
         cells = projector.cells(table)
-        return entropy(cells[:, cells.sum(axis=0) <= last])
+        return entropy(cells if found.rows <= SAMPLE_ROWS else cells[:, cells.sum(axis=0) <= last])
     kept = store.entropy(found.content_key)
     if kept is None:
         sample = pl.concat(sampled_cells(projector.storage, found, columns, store.policy, int(last)))

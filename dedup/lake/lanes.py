@@ -66,7 +66,7 @@ class Lane:
         return np.fromfile(self.file[0], np.uint64, min(most, self.size), offset=self.file[1])
 
 
-def sort_distinct(values: np.ndarray) -> Values:
+def sort_distinct(values: np.ndarray | pl.Series) -> Values:
     """Return distinct values in ascending order with their counts."""
     if len(values) < _SHORT:
         return distinct(np.sort(values))
@@ -129,7 +129,11 @@ def _cut(part: Values, limit: np.uint64) -> tuple[Values, Values]:
 
 def contained(child: Lane, parent: Lane) -> bool:
     """Tell whether every hash of the child is one of the parent's; ends at the first that is not."""
-    return child.size <= parent.size and all(_all_found(c[0], p[0]) for c, p in aligned(child, parent))
+    if child.size > parent.size:
+        return False
+    if child.values is not None and parent.values is not None:
+        return _all_found(child.values, parent.values)
+    return all(_all_found(c[0], p[0]) for c, p in aligned(child, parent))
 
 
 def multiset_contained(child: Lane, parent: Lane) -> bool:

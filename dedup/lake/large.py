@@ -47,14 +47,13 @@ def read_one_by_one(storage: Storage, files: list[tuple[File, str]]) -> Iterator
 
 def _digested(handle: IO[bytes], of: str) -> tuple[str, dict[str, Any]]:
     """Return the digest of a large file, and the encoding of a text."""
+    if of == "parquet":
+        return hashlib.file_digest(handle, "sha256").hexdigest(), {}
     sha, first, state = hashlib.sha256(), b"", _Encoding()
     while chunk := handle.read(_CHUNK):
         sha.update(chunk)
         first = first or chunk
-        if of != "parquet":
-            state.feed(chunk)
-    if of == "parquet":
-        return sha.hexdigest(), {}
+        state.feed(chunk)
     wide = first[:2] in (b"\xff\xfe", b"\xfe\xff")
     return sha.hexdigest(), {"encoding": "utf-16" if wide else state.name(), "first": first}
 

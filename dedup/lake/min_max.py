@@ -74,9 +74,8 @@ def prune(group: Group, tables: Sequence[Table], known: Statistics, semantics: s
             counts[reason] += hit
             alive[found] = False
 
-    rows = {number: tables[number].rows for number in group.parents}
-    sizes = np.array([rows[number] for number in group.children])[:, None]
-    others = np.array([rows[number] for number in group.parents])[None, :]
+    sizes = np.array([tables[number].rows for number in group.children])[:, None]
+    others = np.array([tables[number].rows for number in group.parents])[None, :]
     if semantics == "multiset":
         refute("more_rows", sizes > others)
     refute("empty_parent", (sizes > 0) & (others == 0))
@@ -112,29 +111,28 @@ class Statistics:
 
     def __init__(self, tables: Sequence[Table]) -> None:
         self._tables = tables
-        self._orders: dict[int, dict[str, str]] = {}
-        self._places: dict[int, list[dict[str, int]]] = {}
-        self._told: dict[tuple[int, str], Told] = {}
+        self._told: dict[int, dict[str, Told]] = {}
 
     def of(self, table: int, column: str) -> Told:
         """Return what is known of one column of a table."""
-        key = (table, column)
-        if key not in self._told:
-            self._told[key] = self._find(table, column)
-        return self._told[key]
+        if table not in self._told:
+            self._told[table] = _known(self._tables[table])
+        return self._told[table][column]
 
-    def _find(self, number: int, name: str) -> Told:
-        table = self._tables[number]
-        if number not in self._orders:
-            self._orders[number] = {column.name: _order(column) for column in table.columns}
-            self._places[number] = [{c.name: place for place, c in enumerate(p.columns)} for p in table.prints]
-        family, parts = self._orders[number][name], []
-        for found, places in zip(table.prints, self._places[number], strict=True):
-            if name not in places or not found.bounds:
-                return Told(family, Bounds(), only_nulls=False)
-            parts.append(Bounds.read(found.bounds[places[name]]))
-        known = parts[0] if len(parts) == 1 else merged(parts)
-        return Told(family, known, only_nulls=known.nulls == table.rows and table.rows > 0)
+
+def _known(table: Table) -> dict[str, Told]:
+    """Return what is known of each column; nothing of those that some part lacks or tells nothing about."""
+    parts: dict[str, list[Bounds]] = {column.name: [] for column in table.columns}
+    for found in table.prints:
+        for column, written in zip(found.columns, found.bounds, strict=False):
+            parts[column.name].append(Bounds.read(written))
+    told = {}
+    for column in table.columns:
+        known = parts[column.name]
+        complete = len(known) == len(table.prints)
+        bounds = Bounds() if not complete else known[0] if len(known) == 1 else merged(known)
+        told[column.name] = Told(_order(column), bounds, only_nulls=bounds.nulls == table.rows > 0)
+    return told
 
 
 def _order(column: Column) -> str:

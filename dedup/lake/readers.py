@@ -31,7 +31,6 @@ __all__ = [
 
 BLOCK = 1 << 23
 """Bytes of text that are parsed together."""
-_ROWS = 1 << 18
 
 
 @contextmanager
@@ -148,9 +147,9 @@ def _delimited(texts: Iterator[bytes], dialect: Dialect) -> Iterator[pl.LazyFram
 
 
 def batches(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
-    """Yield the rows of a lazy frame in order, a few hundred thousand at a time; of no rows, an empty frame."""
+    """Yield the rows of a lazy frame in order, about a hundred thousand at a time; of no rows, an empty frame."""
     empty = True
-    for batch in frame.collect_batches(chunk_size=_ROWS, maintain_order=True, engine="streaming"):
+    for batch in frame.collect_batches(maintain_order=True, engine="streaming"):
         empty = False
         yield batch
     if empty:

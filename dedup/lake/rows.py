@@ -42,7 +42,7 @@ Leaves = dict[str, tuple[pl.Expr, pl.DataType]]
 
 
 def read(storage: Storage, table: Table, columns: Iterable[str] | None = None) -> Iterator[pl.DataFrame]:
-    """Yield a table's rows in the order of its files, a few hundred thousand at a time.
+    """Yield a table's rows in the order of its files, about a hundred thousand at a time.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ def fingerprints(
     start = 0
     for low, high in row_lanes(storage, table, [wanted], policy):
         stop = start + len(low)
-        result["low"][start:stop], result["high"][start:stop] = low, high
+        result["low"][start:stop], result["high"][start:stop] = low.to_numpy(), high.to_numpy()
         start = stop
     return result
 
@@ -94,13 +94,16 @@ def rows_digest(storage: Storage, table: Table, columns: Iterable[str] | None = 
     rows, sums = 0, [0] * len(LANES)
     for found in row_lanes(storage, table, [wanted], policy):
         rows += len(found[0])
-        sums = [(total + int(mix(lane).sum(dtype=np.uint64))) & _MASK for total, lane in zip(sums, found, strict=True)]
+        sums = [
+            (total + int(mix(lane.to_numpy()).sum(dtype=np.uint64))) & _MASK
+            for total, lane in zip(sums, found, strict=True)
+        ]
     return digest([sorted(wanted), rows, [str(total) for total in sums]])
 
 
 def row_lanes(
     storage: Storage, table: Table, projections: Sequence[Sequence[str]], policy: str, sample: Sample | None = None
-) -> Iterator[tuple[np.ndarray, ...]]:
+) -> Iterator[tuple[pl.Series, ...]]:
     """Yield both lanes of each projection's row fingerprints, batch by batch, reading the files once.
 
     Parameters
@@ -126,14 +129,16 @@ def row_lanes(
         ]
         kept = [pl.col(name) for name in used] if sample else []
         names = [lane.meta.output_name() for lane in lanes]
+        sampled = []
         asked = plain.select(kept + lanes) if used else plain.with_columns(lanes).drop(_ROW)
         for batch in batches(asked):
-            found = tuple(batch[name].to_numpy() for name in names)
             if sample:
-                rows = batch[np.flatnonzero(found[0] <= np.uint64(sample.last))]
-                terms = [_term(name, leaves, constants, policy, 0).alias(name) for name in projections[0]]
-                sample.cells.append(rows.select(terms) if used else rows.select(names[0]))
-            yield found
+                sampled.append(batch.filter(pl.col(names[0]) <= sample.last))
+            yield tuple(batch[name] for name in names)
+        if sample:
+            rows = pl.concat(sampled)
+            terms = [_term(name, leaves, constants, policy, 0).alias(name) for name in projections[0]]
+            sample.cells.append(rows.select(terms) if used else rows.select(names[0]))
 
 
 @dataclass(frozen=True, slots=True)

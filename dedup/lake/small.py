@@ -51,7 +51,7 @@ class _Batch:
         self.store = store
         self.keep = keep
         self.found: list[Found] = []
-        self.parts: list[tuple[Part, list[Found]]] = []
+        self.parts: list[tuple[Part, tuple[Column, ...], dict[str, Any], list[Found]]] = []
 
     def read(self, batch: list[tuple[File, str]]) -> list[Found]:
         opened = [content for file, of in batch if (content := self._opened(file, of))]
@@ -118,9 +118,9 @@ class _Batch:
                 together[tuple(frame.schema.items())].append((one, frame))
         for shape, members in together.items():
             columns = columns_of(pl.Schema(shape))
-            ones = [replace(one, print=Print(one.digest, frame.height, columns)) for one, frame in members]
-            frame = pl.concat([frame for _, frame in members])
-            self.parts.append((Part(frame, [one.print.rows for one in ones]), ones))  # type: ignore[union-attr]
+            frames = [frame for _, frame in members]
+            part = Part(pl.concat(frames), [frame.height for frame in frames])
+            self.parts.append((part, columns, {}, [one for one, _ in members]))
 
     def _combine_texts(self, contents: list[Content]) -> None:
         together: dict[delimited.Dialect, list[Content]] = defaultdict(list)
@@ -138,28 +138,26 @@ class _Batch:
 
     def _parse(self, dialect: delimited.Dialect, members: list[Content]) -> None:
         frame, rows, faults = delimited.parse_together([body for _, body in members], dialect)
-        columns, told = tuple(Column(name, "String", "text") for name in dialect.names), dialect.told()
+        columns = tuple(Column(name, "String", "text") for name in dialect.names)
         self.found += [replace(members[place][0], print=fault) for place, fault in faults.items()]
         good = [place for place in range(len(members)) if place not in faults]
-        ones = [
-            replace(members[place][0], print=Print(members[place][0].digest, rows[place], columns, dialect=told))
-            for place in good
-        ]
-        self.parts.append((Part(frame, [rows[place] for place in good]), ones))
+        part = Part(frame, [rows[place] for place in good])
+        self.parts.append((part, columns, dialect.told(), [members[place][0] for place in good]))
 
     def _keep(self) -> None:
         """Write the cells of all parts as one pack, and say where those of each file lie."""
-        members = [one.digest for _, ones in self.parts for one in ones]
+        members = [one.digest for *_, ones in self.parts for one in ones]
         if not members:
             return
-        parts = [part for part, _ in self.parts]
+        parts = [part for part, *_ in self.parts]
         hashed = fingerprints(parts, self.store.policy)
         pack, offset = self.store.keep_cells(members, hashed), 0
-        for (part, ones), cells, told in zip(self.parts, hashed, statistics(parts), strict=True):
+        for (part, columns, dialect, ones), cells, told in zip(self.parts, hashed, statistics(parts), strict=True):
             start = 0
-            for one, rows, columns in zip(ones, part.rows, told, strict=True):
+            for one, rows, bounds in zip(ones, part.rows, told, strict=True):
                 block = (pack, offset, part.frame.height, start)
-                self.found.append(replace(one, print=replace(one.print, block=block, bounds=tuple(columns))))
+                print_ = Print(one.digest, rows, columns, block, tuple(bounds), dialect)
+                self.found.append(Found(one.file, one.format, print_, one.digest, one.bytes_read))
                 start += rows
             offset += cells.nbytes
         self.parts = []

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from dedup.lake.lanes import Values, distinct, sort_distinct
 
@@ -33,11 +34,11 @@ class Sorter:
         self._folder = folder
         self._name = name
         self._most = max(memory // (8 * _COPIES), 1 << 12)
-        self._held: list[np.ndarray] = []
+        self._held: list[pl.Series] = []
         self._rows = 0
         self._runs: list[tuple[Path, int]] = []
 
-    def add(self, values: np.ndarray) -> None:
+    def add(self, values: pl.Series) -> None:
         """Take a batch."""
         self._held.append(values)
         self._rows += len(values)
@@ -67,8 +68,8 @@ class Sorter:
         self._held, self._rows = [], 0
 
 
-def _joined(parts: Iterable[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros(0, np.uint64), *parts])
+def _joined(parts: Sequence[pl.Series]) -> pl.Series:
+    return pl.concat([pl.Series(dtype=pl.UInt64), *parts], rechunk=False)
 
 
 def _cuts(run: tuple[Path, int], edges: list[int]) -> Iterator[Values]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,14 @@ class Store:
         return KeyedCache(self.folder / "index.sqlite")
 
     def _key(self, kind: str, *parts: Any) -> str:
-        return f"{kind}:{digest([ENCODING, 'text' if self.policy == 'text' else 'typed', *parts])}"
+        return f"{kind}:{digest([ENCODING, self._spelling, *parts])}"
+
+    def _file(self, of: str, name: str) -> str:
+        return f"file:{ENCODING}:{self._spelling}:{of}:{name}"
+
+    @property
+    def _spelling(self) -> str:
+        return "text" if self.policy == "text" else "typed"
 
     def seen(self, files: Iterable[File]) -> dict[File, str]:
         """Return the digests of the files that are as they were when they were last read."""
@@ -63,14 +71,14 @@ class Store:
 
     def prints(self, of: str, digests: Iterable[str]) -> dict[str, Print | NotATable]:
         """Return what is known of contents of one format, by digest."""
-        keys = {self._key("file", of, name): name for name in digests}
+        keys = {self._file(of, name): name for name in digests}
         return {keys[key]: _loaded(text) for key, text in self._index.get(keys).items()}
 
     def remember(self, found: Iterable[tuple[File, str, str, Print | NotATable]]) -> None:
         """Keep what was found: file, format, digest, and the print or why there is none."""
         items, now = [], time.time_ns()
         for file, of, name, print_ in found:
-            items.append((self._key("file", of, name), _dumped(print_)))
+            items.append((self._file(of, name), _dumped(print_)))
             if file.stamp and file.mtime_ns < now - _SETTLED_NS:
                 items.append((_seen(file), name))
         self._index.put(items)
@@ -116,10 +124,9 @@ class Store:
 
     def array(self, pack: str, offset: int, shape: tuple[int, ...]) -> np.ndarray:
         """Return unsigned 64-bit integers of a pack, read as they are touched."""
-        count = int(np.prod(shape))
-        path = self.folder / pack
+        count, path = prod(shape), f"{self.folder}/{pack}"
         try:
-            told = path.stat()
+            told = os.stat(path)  # noqa: PTH116 - called once per small table
         except FileNotFoundError as error:
             raise WarehouseError(
                 f"the fingerprints {pack} are gone from {self.folder}.",
@@ -129,12 +136,12 @@ class Store:
 
 
 @lru_cache(maxsize=4096)
-def _mapped(path: Path, _inode: int, size: int) -> np.ndarray:
+def _mapped(path: str, _inode: int, size: int) -> np.ndarray:
     return np.asarray(np.memmap(path, np.uint64, "r")) if size else np.zeros(0, np.uint64)
 
 
 def _seen(file: File) -> str:
-    return f"seen:{digest([file.place, file.stamp])}"
+    return f"seen:{file.stamp}:{file.place}"
 
 
 def _dumped(found: Print | NotATable) -> str:

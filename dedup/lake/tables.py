@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote
@@ -96,7 +97,7 @@ class Found:
     bytes_read: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A table of a lake.
 
@@ -120,17 +121,17 @@ class Table:
     columns: tuple[Column, ...] = ()
     snapshot: str | None = None
 
-    @property
+    @cached_property
     def rows(self) -> int:
         """Number of rows."""
         return sum(print_.rows for print_ in self.prints)
 
-    @property
+    @cached_property
     def bytes(self) -> int:
         """Size of all files."""
         return sum(file.bytes for file in self.files)
 
-    @property
+    @cached_property
     def content_key(self) -> str:
         """Name of the content: files' digests in order, with what their paths say."""
         return digest([[p.digest, list(map(list, keys))] for p, keys in zip(self.prints, self.partitions, strict=True)])

@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ def test_sorting_in_little_memory(memory: int, spread: int, tmp_path: Path) -> N
     values = np.random.default_rng(1).integers(0, spread, 40_000).astype(np.uint64)
     sorter = Sorter(tmp_path, "x", memory)
     for part in np.array_split(values, 13):
-        sorter.add(part)
+        sorter.add(pl.Series(part))
 
     told: Counter[int] = Counter()
     last = -1
