@@ -84,10 +84,6 @@ class Fit(Section):
         twice = {name for name in roles if roles.count(name) > 1} - both
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))} has two roles; give each column one")
-        if self.engine != "memory" and self.release == "attribute" and self.smallest_group:
-            raise ValueError(
-                "smallest_group of an attribute release is kept by engine memory only; use that, or release cell"
-            )
         unknown = set(self.leakage_weights) - set(self.personal or self.leakage_weights)
         if unknown:
             raise ValueError(f"leakage_weights names {', '.join(sorted(unknown))}, which `personal` does not")

@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy.minimize.evaluate.encoding import cells
+from privacy.minimize.learn.columns import Codes
 from privacy.minimize.learn.criterion import Counts, Criterion
-from privacy.minimize.learn.generalize import Generalization
+from privacy.minimize.learn.generalize import Generalization, Tally
+from privacy.minimize.learn.growth import InMemory
+from privacy.minimize.learn.layout import Layout
 from privacy.minimize.learn.sample import Sample
 from privacy.minimize.learn.tree import Node
 
@@ -77,14 +80,12 @@ class _Merge:
     other: int
 
 
-def coarsened(  # noqa: PLR0913 - a start, its data, and two limits
+def coarsened(
     found: Generalization,
     sample: Sample,
     shares: Sequence[npt.NDArray[np.float64]],
     trade: Trade,
     floor: float = 0,
-    *,
-    improving: bool = True,
 ) -> Generalization:
     """Merge buckets, best first, until no merge improves the trade and no released combination is too small.
 
@@ -100,70 +101,71 @@ def coarsened(  # noqa: PLR0913 - a start, its data, and two limits
         records make every rare combination look certain.
     floor
         Least support of a combination, in the layout's units.
-    improving
-        False to merge for the floor alone.
     """
-    told = _cells(found, sample, shares)
+    return _coarsened(found, _cells(found, sample, shares), trade, floor, improving=True)
+
+
+def enlarged(found: Generalization, tally: Tally, criterion: Criterion, floor: float) -> Generalization:
+    """Merge buckets until every released combination has the support ``floor``; of equal effect, the cheapest.
+
+    Classes are expected as in the leaves of the tree that the generalization comes from.
+
+    Parameters
+    ----------
+    tally
+        The combinations of its buckets.
+    """
+    if found.tree is None:
+        raise TypeError("the floor is kept by the expectations of a tree")
+    first = [np.unique(column, return_index=True)[1] for column in found.buckets]
+    bins = [places[codes] for places, codes in zip(first, tally.buckets.T, strict=True)]
+    shares = leaf_shares(found.tree, found.layout, bins)
+    counts = np.hstack([*(tally.weight[:, None] * table for table in shares), tally.personal])
+    told = _Cells(tally.buckets, counts, tally.support)
+    return _coarsened(found, told, Trade(criterion, float(criterion.alpha)), floor, improving=False)
+
+
+def leaf_shares(tree: Node, layout: Layout, columns: Sequence[Codes]) -> list[npt.NDArray[np.float64]]:
+    """Return class shares of each record's leaf, one table per target."""
+    counts = np.array([leaf.counts[: sum(layout.targets)] for leaf in tree.leaves()])
+    parts = np.split(counts, np.cumsum(layout.targets)[:-1], axis=1)
+    leaf = tree.route(list(columns))
+    return [(part / part.sum(axis=1, keepdims=True))[leaf] for part in parts]
+
+
+def _coarsened(found: Generalization, told: _Cells, trade: Trade, floor: float, *, improving: bool) -> Generalization:
     buckets = [column.copy() for column in found.buckets]
-    while merge := _next(told, sample, trade, floor, improving=improving):
+    while merge := _next(told, found.layout, trade, floor, improving=improving):
         told = _merged(told, merge)
         _renumber(buckets[merge.column], merge)
     return Generalization(found.layout, tuple(buckets))
 
 
-def enlarged(found: Generalization, sample: Sample, criterion: Criterion, floor: float) -> Generalization:
-    """Merge buckets until every released combination has the support ``floor``; of equal effect, the cheapest.
-
-    Classes are expected as in the leaves of the tree that the generalization comes from.
-    """
-    if found.tree is None:
-        raise TypeError("the floor is kept by the expectations of a tree")
-    shares = leaf_shares(found.tree, sample)
-    return coarsened(found, sample, shares, Trade(criterion, float(criterion.alpha)), floor, improving=False)
-
-
-def leaf_shares(tree: Node, sample: Sample) -> list[npt.NDArray[np.float64]]:
-    """Return class shares of each record's leaf, one table per target."""
-    targets = sample.layout.targets
-    counts = np.array([leaf.counts[: sum(targets)] for leaf in tree.leaves()])
-    parts = np.split(counts, np.cumsum(targets)[:-1], axis=1)
-    leaf = tree.route(list(sample.columns))
-    return [(part / part.sum(axis=1, keepdims=True))[leaf] for part in parts]
-
-
 def _cells(found: Generalization, sample: Sample, shares: Sequence[npt.NDArray[np.float64]]) -> _Cells:
-    weights = np.ones(sample.rows) if sample.weights is None else sample.weights.astype(np.float64)
-    support = weights if sample.support is None else sample.support
-    released = [buckets[codes] for buckets, codes in zip(found.buckets, sample.columns, strict=True)]
-    found_cells = cells(released, sample.rows)
-    cell, size = found_cells.number, found_cells.count
-    distinct = np.zeros((size, len(released)), dtype=np.intp)
-    distinct[cell] = np.column_stack(released)
-    counts = [np.bincount(cell, weights * share, size) for table in shares for share in table.T]
-    for number, attribute in enumerate(sample.layout.personal):
-        key = cell * attribute.size + sample.personal(number)
-        counts += list(np.bincount(key, weights, size * attribute.size).reshape(size, -1).T)
-    return _Cells(distinct, np.column_stack(counts), np.bincount(cell, support, size))
+    tally, there = InMemory(sample).tally(found), found.cells(sample)
+    weights = np.ones(sample.rows) if sample.weights is None else sample.weights
+    classes = [np.bincount(there.number, weights * share, there.count) for table in shares for share in table.T]
+    return _Cells(tally.buckets, np.column_stack([*classes, tally.personal]), tally.support)
 
 
-def _next(told: _Cells, sample: Sample, trade: Trade, floor: float, *, improving: bool) -> _Merge | None:
+def _next(told: _Cells, layout: Layout, trade: Trade, floor: float, *, improving: bool) -> _Merge | None:
     """Return the merge of most worth that improves the trade or, failing that, the cheapest for too small cells."""
     small = told.buckets[told.support < floor]
     if not (improving or len(small)):
         return None
-    found = sorted(_merges(told, sample, trade), key=lambda merge: -merge.worth)
+    found = sorted(_merges(told, layout, trade), key=lambda merge: -merge.worth)
     if improving and found and found[0].worth > -_FREE:
         return found[0]
     return next((merge for merge in found if np.isin(small[:, merge.column], (merge.one, merge.other)).any()), None)
 
 
-def _merges(told: _Cells, sample: Sample, trade: Trade) -> Iterator[_Merge]:
+def _merges(told: _Cells, layout: Layout, trade: Trade) -> Iterator[_Merge]:
     costs = trade.mass(told.counts)
     for column in np.flatnonzero(told.buckets.max(axis=0)).tolist():
         rest = cells(list(np.delete(told.buckets, column, axis=1).T), len(told.buckets)).number
         numbers = range(int(told.buckets[:, column].max()) + 1)
         members = [np.flatnonzero(told.buckets[:, column] == bucket) for bucket in numbers]
-        ordered = sample.layout.codings[column].kind == "interval"
+        ordered = layout.codings[column].kind == "interval"
         for one, other in pairwise(numbers) if ordered else combinations(numbers, 2):
             _, left, right = np.intersect1d(rest[members[one]], rest[members[other]], return_indices=True)
             first, second = members[one][left], members[other][right]

@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from privacy.minimize.evaluate.encoding import Cells, cells
+from privacy.minimize.learn.generalize import Buckets, Generalization, Tally
 from privacy.minimize.learn.growth import Part
 from privacy.minimize.learn.layout import Layout, Split
 from privacy.minimize.learn.sample import Pairs, apart, batches
@@ -67,6 +69,42 @@ class Counted:
             (Part(left, pairs), Part(right, part.pairs - pairs))
             for (part, _), (left, right), pairs in zip(questions, ways, counted, strict=True)
         ]
+
+    def tally(self, found: Generalization) -> Tally:
+        """Count the combinations of a generalization's buckets."""
+        kept = [column for column, size in enumerate(found.sizes) if size > 1]
+        answer = self._query(self._tallying(found, kept))
+        released = [answer[f"k{column}"].astype(np.intp) for column in kept]
+        there = cells(released, len(answer["weight"]))
+        buckets = np.zeros((there.count, len(found.buckets)), dtype=np.intp)
+        for column, codes in zip(kept, released, strict=True):
+            buckets[there.number, column] = codes
+        alone = np.logical_and.reduce([answer[f"c{column}"] < 0 for column in self._personal])
+        sums = [_sums(there.number, answer[name] * alone, there.count) for name in ("weight", "support")]
+        return Tally(buckets, *sums, np.hstack([np.zeros((there.count, 0)), *self._told(answer, there)]))
+
+    def _told(self, answer: Table, there: Cells) -> Iterator[npt.NDArray[np.float64]]:
+        """Yield the weight of each value of each personal attribute in each combination."""
+        for attribute in self.layout.personal:
+            codes = answer[f"c{attribute.column}"]
+            held = codes >= 0
+            keys = there.number[held] * attribute.size + attribute.classes[codes[held]]
+            yield _sums(keys, answer["weight"][held], there.count * attribute.size).reshape(there.count, -1)
+
+    @property
+    def _personal(self) -> list[int]:
+        return sorted({attribute.column for attribute in self.layout.personal})
+
+    def _tallying(self, found: Generalization, kept: Sequence[int]) -> str:
+        buckets = [f"{_bucket(found.buckets[column], column)} AS k{column}" for column in kept]
+        names, personal = [f"k{column}" for column in kept], [f"c{column}" for column in self._personal]
+        sets = ", ".join(f"({', '.join(keys)})" for keys in (names, *([*names, column] for column in personal)))
+        return f"""
+            SELECT {", ".join([*names, *personal, ""])}
+                CAST(sum(weight) AS BIGINT) AS weight, CAST(sum(support) AS BIGINT) AS support
+            FROM (SELECT {", ".join([*buckets, *personal, ""])} weight, support FROM {self._source}) AS released
+            GROUP BY GROUPING SETS ({sets})
+        """  # noqa: S608 - column names and codes are numbers
 
     def _count(self, ways: Sequence[Way]) -> list[Pairs]:
         counted = [np.zeros((self.layout.bins, self.layout.width + 1)) for _ in ways]
@@ -142,8 +180,21 @@ def _condition(way: Way) -> str:
     return " AND ".join(_answer(split, left=left) for split, left in way) or "TRUE"
 
 
+def _sums(places: npt.NDArray[Any], weights: npt.NDArray[Any], count: int) -> npt.NDArray[np.float64]:
+    return np.bincount(places, weights, count).astype(np.float64)
+
+
+def _bucket(buckets: Buckets, column: int) -> str:
+    whens = [f"WHEN {_among(column, buckets == number)} THEN {number}" for number in range(buckets.max() + 1)]
+    return f"CASE {' '.join(whens)} END"
+
+
 def _answer(split: Split, *, left: bool) -> str:
-    codes = np.flatnonzero(split.left == left).tolist()
+    return _among(split.column, split.left == left)
+
+
+def _among(column: int, chosen: npt.NDArray[np.bool_]) -> str:
+    codes = np.flatnonzero(chosen).tolist()
     runs = np.split(codes, np.flatnonzero(np.diff(codes) != 1) + 1) if codes else []
-    ranges = [f"c{split.column} BETWEEN {run[0]} AND {run[-1]}" for run in runs]
+    ranges = [f"c{column} BETWEEN {run[0]} AND {run[-1]}" for run in runs]
     return f"({' OR '.join(ranges) or 'FALSE'})"

@@ -51,7 +51,7 @@ def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
     if config.engine != "memory":
         binning = Binning.learn(frame.lazy(), config)
         with counted(frame.lazy(), binning, SCOUTS) as stored:
-            found = _found(stored.source, binning, stored.scouts)
+            found = _released(_found(stored.source, binning, stored.scouts), stored.source, binning)
             return to_policy(binning, found, fitted(binning, stored.rows, stored.checksum), types)
     binning, sample = bin_sample(frame, config)
     return to_policy(binning, generalize(binning, sample), fitted(binning, sample.rows, checksum(sample)), types)
@@ -60,8 +60,12 @@ def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
 def generalize(binning: Binning, sample: Sample) -> Generalization:
     """Return what is found best for a sample, in the form of release that its configuration asks for."""
     distinct = collapse(sample)
-    found = _found(InMemory(distinct), binning, draw(distinct, SCOUTS, binning.config.seed))
-    return found if binning.config.release == "cell" else told_apart(found, distinct, binning)
+    source = InMemory(distinct)
+    return _released(_found(source, binning, draw(distinct, SCOUTS, binning.config.seed)), source, binning)
+
+
+def _released(found: Generalization, source: Source, binning: Binning) -> Generalization:
+    return found if binning.config.release == "cell" else told_apart(found, source, binning)
 
 
 def _found(source: Source, binning: Binning, scouts: Sample) -> Generalization:
@@ -70,11 +74,12 @@ def _found(source: Source, binning: Binning, scouts: Sample) -> Generalization:
     return from_tree(binning.layout, tree, absent_apart=config.compat is not None)
 
 
-def told_apart(found: Generalization, distinct: Sample, binning: Binning) -> Generalization:
+def told_apart(found: Generalization, source: Source, binning: Binning) -> Generalization:
     """Return a tree's buckets as an attribute release, merged as far as the smallest group demands."""
     if not binning.config.smallest_group:
         return found.attributes()
-    return enlarged(found, distinct, criterion_of(binning), binning.at_least(binning.config.smallest_group))
+    floor = binning.at_least(binning.config.smallest_group)
+    return enlarged(found, source.tally(found), criterion_of(binning), floor)
 
 
 def fitted(binning: Binning, rows: int, total: int, **more: Any) -> Fitted:

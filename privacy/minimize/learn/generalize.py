@@ -9,12 +9,13 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
+from privacy.minimize.evaluate.encoding import Cells, cells
 from privacy.minimize.learn.columns import Coding
 from privacy.minimize.learn.layout import Layout, Split
 from privacy.minimize.learn.sample import Sample
 from privacy.minimize.learn.tree import Node
 
-__all__ = ["Buckets", "Generalization", "from_tree"]
+__all__ = ["Buckets", "Generalization", "Tally", "from_tree"]
 
 Buckets = npt.NDArray[np.intp]
 """Bucket of each bin of a column, numbered from 0 without gaps."""
@@ -60,9 +61,34 @@ class Generalization:
             if size > 1
         }
 
+    def cells(self, sample: Sample) -> Cells:
+        """Return which rows have the same bucket in every column."""
+        columns = zip(self.buckets, sample.columns, strict=True)
+        return cells([buckets[codes] for buckets, codes in columns], sample.rows)
+
     def attributes(self) -> Generalization:
         """Return the generalization that stores the buckets themselves."""
         return replace(self, tree=None)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Combinations of buckets that occur, in their order.
+
+    Parameters
+    ----------
+    buckets
+        Bucket of each column, one row per combination.
+    weight, support
+        What each combination weighs, and counts towards the size of a group.
+    personal
+        Weight of each value of each personal attribute, side by side, in each combination.
+    """
+
+    buckets: npt.NDArray[np.intp]
+    weight: npt.NDArray[np.float64]
+    support: npt.NDArray[np.float64]
+    personal: npt.NDArray[np.float64]
 
 
 def from_tree(layout: Layout, tree: Node, *, absent_apart: bool = False) -> Generalization:

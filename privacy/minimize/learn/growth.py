@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy.minimize.learn.candidates import Found
+from privacy.minimize.learn.generalize import Generalization, Tally
 from privacy.minimize.learn.layout import Layout, Split
 from privacy.minimize.learn.sample import Pairs, Rows, Sample
 from privacy.minimize.learn.tree import Node
@@ -42,6 +43,9 @@ class Source(Protocol):
     def split(self, questions: Sequence[tuple[Part, Split]]) -> list[tuple[Part, Part]]:
         """Return the two sides of each part."""
 
+    def tally(self, found: Generalization) -> Tally:
+        """Count the combinations of a generalization's buckets."""
+
 
 class InMemory:
     """Counts a sample in memory: the smaller side is counted, the other is what remains.
@@ -68,6 +72,27 @@ class InMemory:
     def split(self, questions: Sequence[tuple[Part, Split]]) -> list[tuple[Part, Part]]:
         """Return the two sides of each part."""
         return [self._sides(part, split) for part, split in questions]
+
+    def tally(self, found: Generalization) -> Tally:
+        """Count the combinations of a generalization's buckets."""
+        sample = self._sample
+        weights = np.ones(sample.rows) if sample.weights is None else sample.weights.astype(np.float64)
+        support = weights if sample.support is None else sample.support
+        there = found.cells(sample)
+        distinct = np.zeros((there.count, len(found.buckets)), dtype=np.intp)
+        for column, (buckets, codes) in enumerate(zip(found.buckets, sample.columns, strict=True)):
+            distinct[there.number, column] = buckets[codes]
+        personal = [np.zeros((there.count, 0))]
+        for number, attribute in enumerate(sample.layout.personal):
+            keys = there.number * attribute.size + sample.personal(number)
+            counts = np.bincount(keys, weights, there.count * attribute.size)
+            personal.append(counts.reshape(there.count, attribute.size))
+        return Tally(
+            distinct,
+            np.bincount(there.number, weights, there.count),
+            np.bincount(there.number, support, there.count).astype(np.float64),
+            np.hstack(personal),
+        )
 
     def _sides(self, part: Part, split: Split) -> tuple[Part, Part]:
         goes = self._sample.goes_left(part.key, split)

@@ -244,13 +244,14 @@ def _found(binning: Binning, bench: Bench, config: Sweep) -> Iterator[tuple[Choi
 
 def _grid(binning: Binning, bench: Bench, config: Sweep) -> Iterator[tuple[Choice, Generalization]]:
     distinct = bench.distinct
-    search = Search(InMemory(distinct), binning, draw(distinct, SCOUTS, config.fit.seed))
+    source = InMemory(distinct)
+    search = Search(source, binning, draw(distinct, SCOUTS, config.fit.seed))
     for alpha in config.alphas:
         for leaves, tree in zip(config.leaves, search.trees(alpha, config.leaves), strict=True):
             found = from_tree(binning.layout, tree, absent_apart=config.fit.compat is not None)
             for release in config.releases:
                 choice = Choice(alpha=alpha, leaves=leaves, release=release)
-                yield choice, found if release == "cell" else told_apart(found, distinct, binning)
+                yield choice, found if release == "cell" else told_apart(found, source, binning)
     for release in config.releases if config.exchanges else ():
         merged = _merged_buckets if release == "attribute" else _merged_leaves
         for alpha in config.merged_alphas:

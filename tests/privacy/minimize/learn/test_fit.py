@@ -135,14 +135,21 @@ def test_interactions_are_found():
 
 @pytest.mark.parametrize("engine", ["duckdb", pytest.param("spark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("table", [planted(900), exclusive_or(900)], ids=["planted", "exclusive or"])
-def test_engines_learn_the_same_policy(engine, table, request):
-    """Counting by GROUP BY gives the policy, hash and fingerprint of counting in memory, weights and clients too."""
+@pytest.mark.parametrize(("release", "smallest"), [("cell", 0), ("attribute", 0), ("attribute", 150)])
+def test_engines_learn_the_same_policy(engine, table, release, smallest, request):
+    """Counting by GROUP BY gives the policy, hash and fingerprint of counting in memory, weights and clients too.
+
+    Buckets are merged for the smallest group alike.
+    """
     if engine == "spark":
         request.getfixturevalue("spark")
     table = table.with_columns(w=pl.int_range(pl.len()) % 3 + 1, who=pl.int_range(pl.len()) % 700)
-    config = Fit(targets=("y",), personal=("sex",), min_samples_leaf=20, weight="w", client="who", release="cell")
+    config = Fit(targets=("y",), personal=("sex",), min_samples_leaf=20, weight="w", client="who", release=release)
+    config = config.model_copy(update={"smallest_group": smallest})
     one, other = fit(table, config), fit(table.lazy(), config.model_copy(update={"engine": engine}))
-    assert (one.digest, one.fit) == (other.digest, other.fit)
+    assert (release, one.digest, one.fit) == (other.release, other.digest, other.fit)
+    if smallest:
+        assert one.digest != fit(table, config.model_copy(update={"smallest_group": 0})).digest
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,9 @@ def test_merging_prices_what_is_released():
     binning, sample = bin_sample(table, Fit(targets=("y",), personal=("club", "sex"), alpha=0.0, max_leaf_nodes=12))
     tree = greedy(InMemory(sample), binning, criterion_of(binning, 0.0), 12)
     start = from_tree(binning.layout, tree)
-    merged = coarsened(start, sample, leaf_shares(tree, sample), Trade(criterion_of(binning), 0.2))
+    merged = coarsened(
+        start, sample, leaf_shares(tree, sample.layout, sample.columns), Trade(criterion_of(binning), 0.2)
+    )
     assert merged.total < start.total
     assert (1, 1) == (merged.sizes[1], merged.sizes[2])
     assert 2 <= merged.sizes[0] < start.sizes[0]
