@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,19 @@ def test_a_lake_is_looked_through_thinned_out_and_brought_back(lake: Path, asked
     for table in gone:
         assert 0 == asked("rebuild", table).code
     assert before == content(lake)
+
+
+def test_savings_are_said_as_people_say_them(lake: Path, asked: Ask) -> None:
+    """Money to the cent and bytes in units, in the terminal and on the page; exact numbers for machines."""
+    seen = asked("lake", lake).out, asked("plan").out
+    told = json.loads(asked("lake", lake, "--json").out)
+    page = Path(told["report"]).read_text()
+    for text in (*seen, page):
+        assert "less than 0.01 USD a month" in " ".join(text.split())
+        assert "% of what the lake costs" in " ".join(text.split())
+        assert None is re.search(r"\de-\d\d", text)
+    assert re.search(r"no plan saves more; deleting the largest saving first would save [\d.]+ % less", seen[1])
+    assert 0 < told["plan"]["cost_before"] - told["plan"]["cost"] < 0.0001
 
 
 def test_what_was_found_can_be_asked_in_sql(lake: Path, asked: Ask, ask: Ask, tmp_path: Path) -> None:

@@ -3,8 +3,9 @@
     python killable.py LAKE ACTION STEP
 
 ACTION is ``delete``, ``restore``, ``purge`` or ``rebuild`` of every table there is to do it to. The process sends
-itself SIGKILL at step STEP: right before or right after a file is moved or removed, a folder written back, a recipe
-stored, or a line of the journal written. It prints the number of steps if it never gets there.
+itself SIGKILL at step STEP: right before or right after a file is moved, a file or a folder removed (of a trash that is
+emptied, each of its files), a folder written back, a recipe stored, or a line of the journal written. It prints the
+number of steps if it never gets there.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dedup.retention import attic, deletion, files
+from dedup.retention import deletion, files
 from dedup.retention.deletion import Keeper
 from dedup.retention.journal import Journal
 from dedup.retention.store import Recipes
@@ -47,7 +48,7 @@ def between_steps(function: Callable[..., Any]) -> Callable[..., Any]:
 
 deletion.move = between_steps(deletion.move)
 files.sync = between_steps(files.sync)
-attic.remove = between_steps(attic.remove)
+os.unlink, os.rmdir = between_steps(os.unlink), between_steps(os.rmdir)
 Journal.add = between_steps(Journal.add)
 Recipes.put = between_steps(Recipes.put)
 Recipes.drop = between_steps(Recipes.drop)
