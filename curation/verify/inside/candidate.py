@@ -104,6 +104,8 @@ def _send(channel: int, report: dict[str, Any]) -> None:
 class _Candidate(Peer):
     """The program's side of the wire to its tester."""
 
+    parity = 1
+
     def __init__(self, channel: int, module: ModuleType, shared: dict[str, type]) -> None:
         names = module.__dict__
         super().__init__(Stream(channel), {name: names.get(name, kind) for name, kind in shared.items()})

@@ -17,7 +17,7 @@ from typing import Any
 
 from .frames import ProtocolError
 
-__all__ = ["MAX_DEPTH", "NotPlainError", "Objects", "decode", "encode", "no_objects"]
+__all__ = ["MAX_DEPTH", "NotPlainError", "Objects", "check_keys", "decode", "encode", "no_objects"]
 
 MAX_DEPTH = 200
 """Deepest nesting of containers that crosses; both parsers stay far from their own limits."""
@@ -46,8 +46,14 @@ class Objects:
     def __init__(self) -> None:
         self.reader = json.JSONDecoder(object_pairs_hook=self._build, parse_constant=_refuse, parse_float=_finite)
 
+    sharing = False
+    """Whether containers may cross as references to objects that both sides have."""
     lazy = False
     """Whether iterators stay where they are; otherwise their items cross, and what they yield next is lost."""
+
+    def reference(self, value: Any, kind: type, depth: int) -> dict[str, Any] | None:  # noqa: ARG002 - for subclasses
+        """Return what stands for an object that both sides have; None if ``value`` crosses as it is."""
+        return None
 
     def own(self, value: Any, encode_part: Callable[[Any], Any]) -> Any:  # noqa: ARG002 - for subclasses
         """Return the encoding of a value of a class that both sides know; None if it is of another."""
@@ -72,7 +78,7 @@ class Objects:
             raise ProtocolError("a tag that is not a word")
         builder = _BUILDERS.get(tag)
         if tag in _HASHED:
-            _check_keys(fields["v"] if tag in _SETS else [key for key, _ in fields["v"]])
+            check_keys(fields["v"] if tag in _SETS else [key for key, _ in fields["v"]])
         return builder(fields["v"]) if builder else self.incoming(tag, fields)
 
 
@@ -101,10 +107,10 @@ def encode(value: Any, objects: Objects = no_objects, depth: int = 0) -> Any:
     kind = type(value)
     if value is None or kind is bool or kind is str:
         return value
-    if kind is int:
-        return value if -_SMALL <= value < _SMALL else {_TAG: "int", "v": hex(value)}
-    if kind is float:
-        return value if math.isfinite(value) else {_TAG: "float", "v": repr(value)}
+    if kind is int or kind is float:
+        return _number(value, kind)
+    if objects.sharing and (reference := objects.reference(value, kind, depth)) is not None:
+        return reference
     if depth > MAX_DEPTH:
         raise NotPlainError(f"nested deeper than {MAX_DEPTH}")
     if kind is list:
@@ -112,6 +118,12 @@ def encode(value: Any, objects: Objects = no_objects, depth: int = 0) -> Any:
     if kind is dict:
         return _mapping("dict", value, objects, depth)
     return _other(value, objects, depth)
+
+
+def _number(value: float, kind: type) -> Any:
+    if kind is int:
+        return value if -_SMALL <= value < _SMALL else {_TAG: "int", "v": hex(value)}
+    return value if math.isfinite(value) else {_TAG: "float", "v": repr(value)}
 
 
 def _mapping(tag: str, value: dict[Any, Any], objects: Objects, depth: int) -> Any:
@@ -252,7 +264,7 @@ def decode(body: bytes | str, objects: Objects = no_objects) -> Any:
         raise ProtocolError(f"not a well-formed value: {type(error).__name__}") from error
 
 
-def _check_keys(keys: list[Any]) -> None:
+def check_keys(keys: list[Any]) -> None:
     """Refuse keys made to collide: each would be compared with all before it."""
     if len(keys) <= _FEW_KEYS:
         return
