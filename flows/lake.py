@@ -20,13 +20,13 @@ from warehouse.stages import Services
 __all__ = ["lake"]
 
 
-@task(name="containment", cache_policy=NO_CACHE)
+@task(name="containment", task_run_name="containment", cache_policy=NO_CACHE)
 def _find(job: Job, root: Path) -> LakeRun:
     warehouse = Warehouse.open(root)
     return lake_steps.find(job, warehouse, Services(warehouse.workspace, progress=progress()))
 
 
-@task(name="publish", cache_policy=NO_CACHE)
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE)
 def _publish(run: LakeRun, root: Path) -> dict[str, Any]:
     return lake_steps.finish(run, Warehouse.open(root))
 

@@ -14,7 +14,7 @@ from warehouse.house import Warehouse
 __all__ = ["maintenance"]
 
 
-@task(name="sweep")
+@task(name="sweep", task_run_name="sweep")
 def _sweep(root: str) -> list[dict[str, Any]]:
     return [asdict(removal) for removal in Warehouse.open(Path(root)).sweep()]
 

@@ -16,7 +16,7 @@ from warehouse.stages import Services, StageRun
 __all__ = ["minimize"]
 
 
-@task(name="minimize", cache_policy=NO_CACHE)
+@task(name="minimize", task_run_name="minimize", cache_policy=NO_CACHE)
 def _minimize(job: Ingestion) -> StageRun:
     services = Services(Warehouse.open(job.root).workspace, progress=progress())
     run = job.minimize(services)
@@ -24,7 +24,7 @@ def _minimize(job: Ingestion) -> StageRun:
     return run
 
 
-@task(name="publish", cache_policy=NO_CACHE)
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE)
 def _publish(job: Ingestion, run: StageRun) -> dict[str, Any]:
     warehouse = Warehouse.open(job.root)
     return job.summary(warehouse, job.publish(warehouse, run))

@@ -35,12 +35,12 @@ def _stage(step: Step, inputs: Mapping[str, TableRef], root: Path, engine: Engin
     return run
 
 
-@task(name="books", cache_policy=NO_CACHE)
+@task(name="books", task_run_name="books", cache_policy=NO_CACHE)
 def _books(build: Build) -> None:
     build.keep_books(Warehouse.open(build.root))
 
 
-@task(name="publish", cache_policy=NO_CACHE)
+@task(name="publish", task_run_name="publish", cache_policy=NO_CACHE)
 def _publish(build: Build) -> Published:
     warehouse = Warehouse.open(build.root)
     published = build.publish(warehouse)
@@ -48,7 +48,7 @@ def _publish(build: Build) -> Published:
     return published
 
 
-@task(name="hand-off", cache_policy=NO_CACHE)
+@task(name="hand-off", task_run_name="hand-off", cache_policy=NO_CACHE)
 def _hand_off(build: Build, published: Published) -> dict[str, Any]:
     warehouse = Warehouse.open(build.root)
     release = hand_off.release(warehouse, published.version)
@@ -56,7 +56,7 @@ def _hand_off(build: Build, published: Published) -> dict[str, Any]:
     return summary(build, warehouse, published, release, exports)
 
 
-@task(name="report", cache_policy=NO_CACHE)
+@task(name="report", task_run_name="report", cache_policy=NO_CACHE)
 def _report(build: Build, published: Published | None) -> dict[str, str]:
     warehouse = Warehouse.open(build.root)
     audit = published.audit if published else None
