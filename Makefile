@@ -4,6 +4,7 @@ VENV ?= .venv
 TRAINERS ?= .venv-trainers
 WAREHOUSE ?= sluice-warehouse
 WORKERS ?= 2
+TRAINER_TESTS = $(sort $(shell grep -rl 'pytest.mark.trainers' tests --include='test_*.py'))
 PIP := -m pip install --quiet --disable-pip-version-check
 
 .PHONY: help venv demo test test-all test-trainers lint clean
@@ -46,8 +47,8 @@ test-all: $(VENV)/.dev  ## the long suites too: kills, load, every rung of the l
 	$(VENV)/bin/python -m pytest -m "not trainers"
 
 test-trainers: $(TRAINERS)/.done  ## read exports with the trainers' own loaders, in an environment of their own
-	$(TRAINERS)/bin/python -m pytest -m trainers
-	PYTHONPATH=$(TRAINERS)/trl-with-prm $(TRAINERS)/bin/python -m pytest -m trainers -k steps_are_labelled
+	$(TRAINERS)/bin/python -m pytest -m trainers $(TRAINER_TESTS)
+	PYTHONPATH=$(TRAINERS)/trl-with-prm $(TRAINERS)/bin/python -m pytest -m trainers $(TRAINER_TESTS) -k steps_are_labelled
 
 lint: $(VENV)/.dev  ## ruff, with every rule on and each exception explained in pyproject.toml
 	$(VENV)/bin/ruff check .

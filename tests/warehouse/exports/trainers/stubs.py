@@ -41,7 +41,10 @@ class _Finder:
 
 @contextmanager
 def stubbed(*names: str, hollow: str | None = None) -> Iterator[None]:
-    """Let imports of ``names`` find stubs, and modules of the package ``hollow`` be found without its ``__init__``."""
+    """Let imports of ``names`` find stubs, and modules of the package ``hollow`` be found without its ``__init__``.
+
+    No stub stays behind: what other trainers ask of the same names, such as a version, no stub can answer.
+    """
     finder = _Finder(names)
     sys.meta_path.insert(0, finder)
     try:
@@ -53,3 +56,5 @@ def stubbed(*names: str, hollow: str | None = None) -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+        for name in [name for name, module in sys.modules.items() if isinstance(module, _Stub)]:
+            del sys.modules[name]
