@@ -11,7 +11,7 @@ from typing import Any
 from curation.verify.comparators import same_value
 from curation.verify.functions import death
 from curation.verify.inside.frames import ProtocolError, split
-from curation.verify.inside.lockdown import Limits
+from curation.verify.inside.orders import Limits
 from curation.verify.inside.values import decode
 from curation.verify.judgement import Judgement, verdict
 from curation.verify.plugins import graders

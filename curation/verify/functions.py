@@ -12,8 +12,8 @@ from typing import Any
 
 from curation.verify.comparators import same_value
 from curation.verify.inside.frames import Frames, ProtocolError, split
-from curation.verify.inside.lockdown import Limits
-from curation.verify.inside.values import decode, encode
+from curation.verify.inside.orders import Limits
+from curation.verify.inside.values import decode
 from curation.verify.judgement import Judgement, verdict
 from curation.verify.problems import InvalidProblemError, Problem
 from curation.verify.slots import Child, Exit, Slot
@@ -64,7 +64,7 @@ def judge_calls(slot: Slot, problem: Problem, program: str, settings: Verify, is
     mode = spec.get("compare", "json")
     options = {name: float(spec.get(name, 0.0)) for name in ("rel_tol", "abs_tol")}
     calls = [
-        _Call(encode(c["args"]), encode(c.get("kwargs", {})), partial(same_value, mode, c["expected"], **options))
+        _Call(c["args"], c.get("kwargs", {}), partial(same_value, mode, c["expected"], **options))
         for c in problem.tests
     ]
     caller = _Caller(slot, problem, program, settings)
@@ -192,7 +192,7 @@ def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, 
 
 def _judge_literal(caller: _Caller, literal: list[LiteralCall], isolation: Isolation) -> Judgement:
     """Make the calls that the asserts are; a suite that is one test passes or fails as one."""
-    calls = [_Call(encode(call.args), encode(call.kwargs), call.holds) for call in literal]
+    calls = [_Call(call.args, call.kwargs, call.holds) for call in literal]
     whole = len(caller.problem.tests) == 1
     results = caller.make(literal[0].callee, calls, all_or_none=whole)
     statuses = results.finished()

@@ -37,6 +37,7 @@ _PREFIX, _LOCK = "sluice-judge-", "lock"
 _FIRST_UID, _LAST_UID = 50_000, 59_998
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
+    "LD_BIND_NOW": "1",
     "MKL_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",

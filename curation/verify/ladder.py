@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from curation.verify.home import Home
-from curation.verify.inside.lockdown import Limits
+from curation.verify.inside.orders import Limits
 from curation.verify.slots import Child, Slot, SlotError
 from schemas.enums import Isolation
 from schemas.errors import IsolationError

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from curation.verify.inside.values import NotPlainError, encode
 from curation.verify.plugins import graders
 from schemas.enums import VerifierKind
 from schemas.ids import canonical_json
@@ -98,6 +99,10 @@ def _calls(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
             raise InvalidProblemError(f"test {number}: kwargs is not an object")
         if "expected" not in case:
             raise InvalidProblemError(f"test {number} expects nothing")
+        try:
+            encode([case["args"], case.get("kwargs", {})])
+        except NotPlainError as error:
+            raise InvalidProblemError(f"test {number}: {error}") from error
     try:
         pairs = [(canonical_json([c["args"], c.get("kwargs", {})]), canonical_json(c["expected"])) for c in cases]
     except (ValueError, RecursionError) as error:

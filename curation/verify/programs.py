@@ -9,8 +9,7 @@ from typing import Any
 from curation.verify.comparators import same_text
 from curation.verify.functions import death, limits_of
 from curation.verify.inside.frames import ProtocolError, split
-from curation.verify.inside.lockdown import Limits
-from curation.verify.inside.roles import LINK
+from curation.verify.inside.orders import LINK, Limits
 from curation.verify.inside.values import decode
 from curation.verify.judgement import Judgement, verdict
 from curation.verify.languages import language

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import marshal
 import os
 import select
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -16,7 +16,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curation.verify.inside.lockdown import Limits
+from curation.verify.inside.orders import (
+    CHANNEL,
+    LINK,
+    STOP,
+    Ending,
+    Limits,
+    Order,
+    answer_size,
+    pack_orders,
+    read_answer,
+)
 from curation.verify.wires import Enough, Listener, Wire, sealed
 from schemas.errors import IsolationError
 
@@ -28,6 +38,8 @@ _START_S = 60.0
 _GRACE_S = 15.0
 _PATIENCE = 20
 _QUIET_MS = 12
+_STDIN = 0
+_PLACES = {"stdout": 1, "stderr": 2, "channel": CHANNEL}
 
 
 class SlotError(Exception):
@@ -166,8 +178,9 @@ class Slot:
         try:
             control = self._send(children, wires)
             budget = _PATIENCE * max(child.limits.wall_s for child in children) + _GRACE_S
-            replies = self._pump(control, wires, budget, enough, linger_s)
-            return [self._exit(number, reply, wires) for number, reply in enumerate(replies)]
+            self._pump(control, wires, budget, enough, linger_s)
+            replies = self._reply(len(children))
+            return [self._exit(number, ending, wires) for number, ending in enumerate(replies)]
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.close()
             raise SlotError(f"the sandbox failed: {error!r}") from error
@@ -179,37 +192,40 @@ class Slot:
         """Hand the children over, and return where the zygote will tell how they ended."""
         fds: list[int] = []
         try:
-            specs = [self._describe(number, child, fds, wires) for number, child in enumerate(children)]
+            ends: list[dict[int, int]] = [{} for _ in children]
             if len(children) > 1:
                 a, b = socket.socketpair()
-                specs[0]["fds"]["channel"], specs[1]["fds"]["link"] = len(fds), len(fds) + 1
                 fds += [a.detach(), b.detach()]
+                ends[0][CHANNEL], ends[1][LINK] = 0, 1
+            orders = [self._order(number, child, ends[number], fds, wires) for number, child in enumerate(children)]
             assert self.control is not None
-            socket.send_fds(self.control, [json.dumps(specs).encode()], fds)
+            socket.send_fds(self.control, [pack_orders(orders)], fds)
             return self.control
         finally:
             for fd in fds:
                 os.close(fd)
 
     @staticmethod
-    def _describe(number: int, child: Child, fds: list[int], wires: list[Wire]) -> dict[str, Any]:
-        places = {"payload": len(fds)}
-        fds.append(sealed(json.dumps(child.payload).encode()))
-        for name, data in (("stdin", child.stdin), ("executable", child.executable)):
+    def _order(number: int, child: Child, ends: dict[int, int], fds: list[int], wires: list[Wire]) -> Order:
+        """Return the order for a child; its further descriptors go to ``fds``, our ends of its wires to ``wires``."""
+        payload = marshal.dumps(child.payload)
+        first = len(fds)
+        fds.append(sealed(payload))
+        for place, data in ((_STDIN, child.stdin), (LINK, child.executable)):
             if data is not None:
-                places[name] = len(fds)
+                ends[place] = len(fds)
                 fds.append(sealed(data))
         for name, cap in child.captures.items():
             read, write = os.pipe()
             os.set_blocking(read, False)
             wires.append(Wire(number, name, read, cap))
-            places[name] = len(fds)
+            ends[_PLACES[name]] = len(fds)
             fds.append(write)
-        return {"role": child.role, "limits": vars(child.limits), "fds": places}
+        return Order(child.role, tuple(child.limits), first, len(payload), tuple(ends.items()))
 
     def _pump(
         self, control: socket.socket, wires: list[Wire], budget: float, enough: Enough | None, linger_s: float
-    ) -> Any:
+    ) -> None:
         """Read the wires until the zygote tells how the children ended.
 
         For the first moments nobody listens to the wires: most programs end before, and one wake-up does for all.
@@ -223,17 +239,15 @@ class Slot:
                 if time.monotonic() >= deadline:
                     raise OSError("no answer within the time allowed")
                 if listener.has_enough():
-                    control.sendall(b"k")
+                    control.sendall(STOP)
         for wire in wires:
             wire.drain_rest()
-        return self._reply()
 
-    def _reply(self) -> Any:
-        (size,) = struct.unpack("!I", self._receive(4))
-        reply = json.loads(self._receive(size))
-        if reply["fault"]:
-            raise OSError(reply["fault"])
-        return reply["exits"]
+    def _reply(self, children: int) -> list[Ending]:
+        endings, fault = read_answer(self._receive(answer_size(children)))
+        if fault:
+            raise OSError(self._receive(fault).decode(errors="replace"))
+        return endings
 
     def _receive(self, size: int) -> bytes:
         assert self.control is not None
@@ -251,15 +265,15 @@ class Slot:
         return data
 
     @staticmethod
-    def _exit(number: int, reply: dict[str, Any], wires: list[Wire]) -> Exit:
+    def _exit(number: int, ending: Ending, wires: list[Wire]) -> Exit:
         own = [wire for wire in wires if wire.owner == number]
         unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
         return Exit(
-            reply["status"],
-            reply["killed"],
-            reply["cpu"],
-            reply["wall"],
-            reply["rss"] / unit,
+            ending.status,
+            ending.killed,
+            ending.cpu_s,
+            ending.wall_s,
+            ending.rss / unit,
             {wire.name: bytes(wire.data) for wire in own},
             {wire.name for wire in own if wire.overflow},
         )

@@ -9,8 +9,9 @@ EPERM; calls newer than Linux 5.1 fail with ENOSYS, so that the C library falls 
 from __future__ import annotations
 
 import errno
+import os
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .syscalls import PLAIN
 
@@ -36,8 +37,7 @@ _IOCTL = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451)
 _OWN_PID = -1
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """``args[index] & mask`` is one of ``values``; `_OWN_PID` among them stands for the process itself."""
 
     index: int
@@ -45,8 +45,7 @@ class Argument:
     mask: int = _LOW
 
 
-@dataclass(frozen=True)
-class Profile:
+class Profile(NamedTuple):
     """Calls of one kind of process beyond those that every one may make."""
 
     calls: tuple[str, ...] = ()
@@ -79,8 +78,7 @@ def _conditional(profile: Profile) -> list[tuple[str, tuple[Argument, ...]]]:
     ]
 
 
-@dataclass(frozen=True)
-class Filter:
+class Filter(NamedTuple):
     """An assembled program, with the places where the process id goes."""
 
     code: bytearray
@@ -90,6 +88,10 @@ class Filter:
         """Make it the program of one process."""
         for hole in self.holes:
             struct.pack_into("=I", self.code, hole, pid)
+
+    def fill_own(self) -> None:
+        """Make it the program of this process."""
+        self.fill(os.getpid())
 
 
 _Instruction = tuple[int, int, int, int]

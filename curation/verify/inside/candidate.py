@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from types import ModuleType
+from functools import lru_cache
+from types import CodeType, ModuleType
 from typing import Any
 
 from .frames import ProtocolError, Stream, write_frame
@@ -14,7 +15,7 @@ from .program import UnreadableError, compiled
 from .remote import describe, failure
 from .values import encode
 
-__all__ = ["load", "own_classes", "resolve", "run_calls", "serve"]
+__all__ = ["answer_calls", "load", "own_classes", "resolve", "run_calls", "serve"]
 
 
 def load(payload: dict[str, Any]) -> ModuleType:
@@ -51,9 +52,15 @@ def resolve(module: ModuleType, expression: str) -> Any:
     NameError
         If its first name is only a built-in, or the prelude's.
     """
-    if root_name(expression) not in module.__dict__:
-        raise NameError(f"the program defines no {root_name(expression)!r}")
-    return eval(expression, module.__dict__)  # noqa: S307 - the problem's own expression
+    root, code = _compiled_expression(expression)
+    if root not in module.__dict__:
+        raise NameError(f"the program defines no {root!r}")
+    return eval(code, module.__dict__)  # noqa: S307 - the problem's own expression
+
+
+@lru_cache(maxsize=16)
+def _compiled_expression(expression: str) -> tuple[str, CodeType]:
+    return root_name(expression), compile(expression.strip(), "<candidate>", "eval", dont_inherit=True)
 
 
 def own_classes(namespace: dict[str, Any], module: str) -> dict[str, type]:
@@ -83,6 +90,12 @@ def run_calls(payload: dict[str, Any], channel: int) -> None:
     module = _loaded(payload, channel)
     if module is None:
         return
+    answer_calls(module, payload, channel)
+    leave(0)
+
+
+def answer_calls(module: ModuleType, payload: dict[str, Any], channel: int) -> None:
+    """Make the calls on a program that has been loaded."""
     for index, (args, kwargs) in enumerate(payload["calls"]):
         try:
             target = resolve(module, payload["candidate"])
@@ -90,7 +103,6 @@ def run_calls(payload: dict[str, Any], channel: int) -> None:
         except BaseException as error:  # noqa: BLE001
             report = {"t": index, "status": failure(error), "detail": describe(error)}
         _send(channel, {"nonce": payload["nonce"], **report})
-    leave(0)
 
 
 def _send(channel: int, report: dict[str, Any]) -> None:

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 import struct
-from pathlib import Path
+from collections.abc import Callable, Iterable
+from typing import Any
 
 __all__ = [
+    "ADOPT_ORPHANS",
+    "DIE_WITH_PARENT",
+    "DROP_CAPABILITIES",
+    "HIDE_MEMORY",
+    "NO_NEW_PRIVILEGES",
+    "Call",
     "CallFilter",
     "Landlock",
-    "adopt_orphans",
-    "drop_capabilities",
+    "fork",
     "landlock_abi",
+    "make",
     "mount",
-    "no_new_privileges",
     "pivot_root",
-    "restrict",
-    "set_death_signal",
+    "restricting",
     "setns",
     "unmount",
     "unshare",
 ]
 
+Call = tuple[Callable[..., Any], tuple[Any, ...]]
+"""A function and its arguments: made ready by one process, called in another."""
+
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.syscall.restype = ctypes.c_long
+_fork = ctypes.PyDLL(None, use_errno=True).fork
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 4, 36, 38
 _SECCOMP_NUMBER = {"x86_64": 317, "aarch64": 277}
@@ -48,32 +58,51 @@ def _check(result: int, what: str) -> int:
     return result
 
 
-def _prctl(option: int, value: int) -> None:
+def fork() -> int:
+    """Fork this process, of one thread, as `os.fork` does but for the interpreter's handlers.
+
+    They renew locks, which nobody else holds here, and seed `random`: a hundred pages of memory that every child would
+    have to copy.
+    """
+    return _check(_fork(), "fork")
+
+
+def make(calls: Iterable[Call]) -> None:
+    """Make calls in order.
+
+    Raises
+    ------
+    OSError
+        At the first that fails.
+    """
+    for function, arguments in calls:
+        if function(*arguments) == -1:
+            code = ctypes.get_errno()
+            raise OSError(code, f"{getattr(function, '__name__', function)}: {os.strerror(code)}")
+
+
+def _prctl(option: int, value: int) -> Call:
     zero = ctypes.c_ulong(0)
-    _check(_libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero), f"prctl {option}")
+    return _libc.prctl, (option, ctypes.c_ulong(value), zero, zero, zero)
 
 
-def no_new_privileges() -> None:
-    """Give up setuid programs and file capabilities for good."""
-    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
-
-
-def adopt_orphans() -> None:
-    """Become the parent of whatever is orphaned below this process."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def set_death_signal(signal: int) -> None:
-    """Have the kernel send ``signal`` when the parent dies, and hide this process's memory from its peers."""
-    _prctl(_PR_SET_PDEATHSIG, signal)
-    _prctl(_PR_SET_DUMPABLE, 0)
-
-
-def drop_capabilities() -> None:
-    """Empty the permitted, effective and inheritable sets."""
-    header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0))
-    data = ctypes.create_string_buffer(24)
-    _check(_libc.syscall(_CAPSET_NUMBER[_MACHINE], header, data), "capset")
+NO_NEW_PRIVILEGES = _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+"""Give up setuid programs and file capabilities for good."""
+ADOPT_ORPHANS = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+"""Become the parent of whatever is orphaned below this process."""
+DIE_WITH_PARENT = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+"""Have the kernel kill this process when its parent dies."""
+HIDE_MEMORY = _prctl(_PR_SET_DUMPABLE, 0)
+"""Hide this process's memory from its peers."""
+DROP_CAPABILITIES: Call = (
+    _libc.syscall,
+    (
+        _CAPSET_NUMBER.get(_MACHINE, -1),
+        ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION_3, 0)),
+        ctypes.create_string_buffer(24),
+    ),
+)
+"""Empty the permitted, effective and inheritable sets."""
 
 
 class CallFilter:
@@ -84,9 +113,10 @@ class CallFilter:
         program = struct.pack("@HP", len(code) // 8, ctypes.addressof(self._code))
         self._program = ctypes.create_string_buffer(program, len(program))
 
-    def install(self) -> None:
+    @property
+    def installing(self) -> Call:
         """Make it this process's system-call filter for good."""
-        _check(_libc.syscall(_SECCOMP_NUMBER[_MACHINE], 1, 0, self._program), "seccomp")
+        return _libc.syscall, (_SECCOMP_NUMBER[_MACHINE], 1, 0, self._program)
 
 
 def unshare(flags: int) -> None:
@@ -144,7 +174,7 @@ class Landlock:
         attributes = ctypes.create_string_buffer(struct.pack("=QQQ", self._handled, 3, 3)[: self._size], self._size)
         ruleset = _check(_libc.syscall(_LANDLOCK_CREATE, attributes, ctypes.c_size_t(self._size), 0), "landlock")
         for path in self._readable:
-            self._allow(ruleset, path, _READ if Path(path).is_dir() else _READ_FILE | _EXECUTE)
+            self._allow(ruleset, path, _READ if os.path.isdir(path) else _READ_FILE | _EXECUTE)
         for path in self._devices:
             self._allow(ruleset, path, _READ_FILE | _WRITE_FILE | _TRUNCATE)
         if writable is not None:
@@ -160,6 +190,6 @@ class Landlock:
             os.close(fd)
 
 
-def restrict(ruleset: int) -> None:
-    """Hold this process, and all that it becomes, to a ruleset of `Landlock`."""
-    _check(_libc.syscall(_LANDLOCK_RESTRICT, ruleset, 0), "landlock")
+def restricting(ruleset: int) -> Call:
+    """Return the call that holds a process, and all that it becomes, to a ruleset of `Landlock`."""
+    return _libc.syscall, (_LANDLOCK_RESTRICT, ruleset, 0)

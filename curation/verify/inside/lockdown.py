@@ -5,73 +5,46 @@ from __future__ import annotations
 import os
 import resource
 import signal
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
+from functools import lru_cache
 from typing import Any
 
 from . import roles
 from .bpf import PROFILES, Filter, assemble
 from .kernel import (
+    ADOPT_ORPHANS,
+    DIE_WITH_PARENT,
+    DROP_CAPABILITIES,
+    HIDE_MEMORY,
+    NO_NEW_PRIVILEGES,
+    Call,
     CallFilter,
     Landlock,
-    adopt_orphans,
-    drop_capabilities,
-    no_new_privileges,
-    restrict,
-    set_death_signal,
+    fork,
+    make,
+    restricting,
 )
 from .namespaces import Namespaces
+from .orders import LINK, Limits
 from .scratch import Scratch
 from .syscalls import numbers
 
-__all__ = ["SLACK_MB", "Cage", "Limits"]
+__all__ = ["Cage"]
 
-SLACK_MB = 1024
+_SLACK_MB = 1024
 """Address space that a program may reserve beyond its memory: stacks of threads, arenas, what is never touched."""
-_READY, _RESERVED = 5, 8
-"""Last place of a wire in a child; the zygote keeps nothing of its own below the second."""
+_READY = LINK + 1
+"""Where a child says that it is locked down; what lies above is closed."""
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
 _OPEN_FILES = 64
 _STACK = 112 << 20
 """Stack of the main thread, for deep recursion: as much as the kernel leaves room for below what is mapped."""
+_APART = ("tester", "grader")
+"""Roles that have the second identity and no working directory."""
 
-
-@dataclass(frozen=True)
-class Limits:
-    """What one child may use.
-
-    Parameters
-    ----------
-    cpu_s
-        CPU seconds; the zygote kills at this value, the kernel two seconds later.
-    wall_s
-        Seconds of wall time, for sleepers.
-    memory_mb
-        Resident memory in MiB. Address space that is reserved and not touched may be `SLACK_MB` more.
-    file_mb
-        Largest file that may be written, in MiB.
-    threads
-        Threads and processes of the slot's identity.
-    """
-
-    cpu_s: float
-    wall_s: float
-    memory_mb: int
-    file_mb: int = 64
-    threads: int = 128
-
-    def apply(self, *, threads: bool) -> None:
-        """Lower soft and hard limits of this process, so that they cannot be raised again."""
-        _lower(resource.RLIMIT_CPU, int(self.cpu_s) + 2)
-        _lower(resource.RLIMIT_DATA, (self.memory_mb + SLACK_MB) << 20)
-        _lower(resource.RLIMIT_FSIZE, self.file_mb << 20)
-        _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
-        resource.setrlimit(
-            resource.RLIMIT_STACK, (_allowed(resource.RLIMIT_STACK, _STACK), _HARD[resource.RLIMIT_STACK])
-        )
-        if threads:
-            _lower(resource.RLIMIT_NPROC, self.threads)
+KernelLimit = tuple[int, tuple[int, int]]
+"""A resource, with its soft and hard limit."""
 
 
 _HARD = {which: resource.getrlimit(which)[1] for name, which in vars(resource).items() if name.startswith("RLIMIT_")}
@@ -79,13 +52,25 @@ _NEVER = ("RLIMIT_CORE", "RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK")
 """What nobody in a sandbox gets any of, the zygote included."""
 
 
+def _kernel_limits(limits: Limits, *, threads: bool) -> list[KernelLimit]:
+    """Return the kernel's limits; the hard ones fall with the soft ones, so that they cannot be raised again."""
+    return [
+        _lowered(resource.RLIMIT_CPU, int(limits.cpu_s) + 2),
+        _lowered(resource.RLIMIT_DATA, (limits.memory_mb + _SLACK_MB) << 20),
+        _lowered(resource.RLIMIT_FSIZE, limits.file_mb << 20),
+        _lowered(resource.RLIMIT_NOFILE, _OPEN_FILES),
+        (resource.RLIMIT_STACK, (_allowed(resource.RLIMIT_STACK, _STACK), _HARD[resource.RLIMIT_STACK])),
+        *([_lowered(resource.RLIMIT_NPROC, limits.threads)] if threads else []),
+    ]
+
+
 def _allowed(which: int, wanted: int) -> int:
     return wanted if _HARD[which] == resource.RLIM_INFINITY else min(wanted, _HARD[which])
 
 
-def _lower(which: int, wanted: int) -> None:
+def _lowered(which: int, wanted: int) -> KernelLimit:
     value = _allowed(which, wanted)
-    resource.setrlimit(which, (value, value))
+    return which, (value, value)
 
 
 class Cage:
@@ -99,29 +84,33 @@ class Cage:
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        while os.open(os.devnull, os.O_RDWR) < _RESERVED:
-            pass
         self.uids: list[int] | None = settings["uids"]
         self.namespaces = self.landlock = None
         self.filters: dict[str, tuple[Filter, CallFilter]] = {}
         self.linux = os.uname().sysname == "Linux"
         for name in _NEVER:
             if (which := getattr(resource, name, None)) is not None:
-                _lower(which, 0)
+                resource.setrlimit(which, (0, 0))
         if settings["rung"] == "L3":
-            root = Path(settings["scratch"], f"root-{os.getpid()}")
-            root.mkdir(0o700)
-            self.namespaces = Namespaces(settings["readable"], str(root), own_user=self.uids is None)
+            root = f"{settings['scratch']}/root-{os.getpid()}"
+            os.mkdir(root, 0o700)
+            self.namespaces = Namespaces(settings["readable"], root, own_user=self.uids is None)
         self.proc = self.namespaces.proc if self.namespaces else os.open("/proc" if self.linux else "/", os.O_RDONLY)
-        self.null = os.open(os.devnull, os.O_RDWR)
         self.scratch = Scratch(settings["scratch"], self.uids[0] if self.uids else None, self.namespaces)
         self.rulesets: dict[str, int] = {}
+        self.has_own_identity = self.uids is not None or self.namespaces is not None
         if settings["rung"] != "L1":
             self._prepare_filters(settings)
+        if self.uids:
+            os.setgroups([])
         if self.linux:
-            adopt_orphans()
-        self.ready_read, self.ready_write = os.pipe()
+            make([ADOPT_ORPHANS])
+        self.ready_read, write = os.pipe()
         os.set_blocking(self.ready_read, False)
+        os.dup2(write, _READY, inheritable=False)
+        os.close(write)
+        if self.rulesets:
+            make([NO_NEW_PRIVILEGES])
 
     def _prepare_filters(self, settings: dict[str, Any]) -> None:
         architecture = numbers()
@@ -129,9 +118,9 @@ class Cage:
         for name, profile in PROFILES.items():
             filter_ = assemble(profile, *architecture)
             self.filters[name] = filter_, CallFilter(filter_.code)
-        paths = ["/"] if self.namespaces else [path for path in settings["readable"] if Path(path).exists()]
+        paths = ["/"] if self.namespaces else [path for path in settings["readable"] if os.path.exists(path)]
         devices = [f"/dev/{name}" for name in ("null", "zero", "full", "random", "urandom")]
-        self.landlock = Landlock(settings["abi"], paths, [path for path in devices if Path(path).exists()])
+        self.landlock = Landlock(settings["abi"], paths, [path for path in devices if os.path.exists(path)])
         self.rulesets["apart"] = self.landlock.ruleset(None)
 
     def before(self) -> None:
@@ -143,6 +132,7 @@ class Cage:
             if "scratch" in self.rulesets:
                 os.close(self.rulesets["scratch"])
             self.rulesets["scratch"] = self.landlock.ruleset(self.scratch.path)
+            self._surrender.cache_clear()
 
     def after(self, *, forked: bool) -> None:
         """Remove what the job left: files, and at rungs where it could fork, processes."""
@@ -152,7 +142,7 @@ class Cage:
 
     def _sweep(self) -> None:
         for uid in self.uids or ():
-            pid = os.fork()
+            pid = fork()
             if pid == 0:
                 try:
                     os.setgroups([])
@@ -170,11 +160,12 @@ class Cage:
     def _adopted(self) -> list[int]:
         """Return the children that a job left to this process, which adopts orphans below it."""
         own = os.getpid()
-        return [int(pid) for pid in Path(f"/proc/{own}/task/{own}/children").read_bytes().split()]
+        with open(f"/proc/{own}/task/{own}/children", "rb") as file:
+            return [int(pid) for pid in file.read().split()]
 
     def fork(self) -> int:
         """Fork, into a pid namespace of its own at the strongest rung."""
-        return self.namespaces.fork() if self.namespaces else os.fork()
+        return self.namespaces.fork() if self.namespaces else fork()
 
     def resident_mb(self, pid: int) -> float:
         """Return the resident memory of a child in MiB; 0 where the system does not tell."""
@@ -195,7 +186,7 @@ class Cage:
         with suppress(OSError):
             tasks = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
             try:
-                for task in os.listdir(tasks):  # noqa: PTH208 - pathlib knows no folders by descriptor
+                for task in os.listdir(tasks):
                     fd = os.open(f"{task}/schedstat", os.O_RDONLY, dir_fd=tasks)
                     waited += int(os.read(fd, 256).split()[1])
                     os.close(fd)
@@ -210,51 +201,42 @@ class Cage:
         except BlockingIOError:
             return b""
 
-    def enter(self, spec: dict[str, Any], limits: Limits, fds: dict[str, int]) -> None:
-        """Lock this process down as ``spec`` says, then do what its role does."""
+    def lock_down(self, role: str, limits: Limits, wires: Sequence[tuple[int, int]]) -> list[Call]:
+        """Return what a child does to itself: put its wires in their places, then give up everything else.
+
+        All of it is decided here. The child makes the calls and decides nothing: what it runs of the interpreter it
+        has to copy.
+        """
+        return [*[(os.dup2, wire) for wire in wires], *self._surrender(role, limits)]
+
+    @lru_cache(maxsize=64)  # noqa: B019 - there is one cage, for good
+    def _surrender(self, role: str, limits: Limits) -> list[Call]:
+        apart = role in _APART
+        calls: list[Call] = [(os.setsid, ())]
+        if apart:
+            calls += [(os.chdir, ("/",)), (os.environ.update, ({"HOME": "/", "TMPDIR": "/"},))]
+        calls += [(resource.setrlimit, limit) for limit in _kernel_limits(limits, threads=self.has_own_identity)]
+        if self.rulesets:
+            calls.append(restricting(self.rulesets["apart" if apart else "scratch"]))
+        if self.uids:
+            uid = self.uids[apart]
+            calls += [(os.setresgid, (uid, uid, uid)), (os.setresuid, (uid, uid, uid))]
+        if self.linux:
+            calls += [*([DROP_CAPABILITIES] if self.namespaces else ()), DIE_WITH_PARENT, HIDE_MEMORY]
+        calls.append((os.closerange, (_READY + 1, 4096)))
+        if self.filters:
+            filter_, program = self.filters.get(role) or self.filters["program"]
+            calls += [(filter_.fill_own, ()), program.installing]
+        return calls
+
+    def enter(self, calls: Sequence[Call], role: str, payload: int, size: int) -> None:
+        """Lock this process down, then do what its role does with the ``size`` bytes behind a descriptor."""
         try:
-            payload = self._lock_down(spec, limits, fds)
+            body = os.pread(payload, size, 0)
+            make(calls)
         except BaseException as error:
             os.write(_READY, f"!{error}".encode()[:500])
             raise
         os.write(_READY, b"+")
         os.close(_READY)
-        roles.run(spec["role"], payload)
-
-    def _lock_down(self, spec: dict[str, Any], limits: Limits, fds: dict[str, int]) -> dict[str, Any]:
-        os.setsid()
-        payload = roles.read_payload(fds["payload"])
-        apart = spec["role"] in ("tester", "grader")
-        if apart:
-            os.chdir("/")
-            os.environ["HOME"] = os.environ["TMPDIR"] = "/"
-        self._wire(fds)
-        limits.apply(threads=self.uids is not None or self.namespaces is not None)
-        if self.rulesets:
-            no_new_privileges()
-            restrict(self.rulesets["apart" if apart else "scratch"])
-        if self.uids:
-            uid = self.uids[1 if apart else 0]
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
-        self._seal(spec["role"] if spec["role"] in self.filters else "program")
-        return payload
-
-    def _wire(self, fds: dict[str, int]) -> None:
-        """Put the wires where the role expects them, below everything else that is open."""
-        second = fds.get("link", fds.get("executable", self.null))
-        own = (fds.get("stdin"), fds.get("stdout"), fds.get("stderr"), fds["channel"], second, self.ready_write)
-        for place, fd in enumerate(own):
-            os.dup2(self.null if fd is None else fd, place)
-
-    def _seal(self, profile: str) -> None:
-        if self.linux:
-            if self.namespaces:
-                drop_capabilities()
-            set_death_signal(signal.SIGKILL)
-        os.closerange(_READY + 1, 4096)
-        if self.filters:
-            filter_, program = self.filters[profile]
-            filter_.fill(os.getpid())
-            program.install()
+        roles.run(role, body)

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import socket
-from pathlib import Path
+from _socket import sethostname
 
-from .kernel import mount, pivot_root, setns, unmount, unshare
+from .kernel import fork, mount, pivot_root, setns, unmount, unshare
 
 __all__ = ["Namespaces"]
 
@@ -38,11 +37,11 @@ class Namespaces:
         self.proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
         unshare((_NEWUSER if own_user else 0) | _NEWNS | _NEWUTS | _NEWIPC | _NEWNET)
         if own_user:
-            Path("/proc/self/setgroups").write_text("deny")
-            Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-            Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+            for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+                with open(f"/proc/self/{name}", "w") as file:
+                    file.write(text)
         self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
-        socket.sethostname("sandbox")
+        sethostname("sandbox")
         mount("none", "/", "", _REC | _PRIVATE)
         self._build(readable, place)
 
@@ -53,10 +52,10 @@ class Namespaces:
             _show(root, path)
         for name in _DEVICES:
             _show(root, f"/dev/{name}", device=True)
-        Path(root + _SCRATCH).mkdir(exist_ok=True)
+        os.makedirs(root + _SCRATCH, exist_ok=True)
         for name in _INPUT:
-            Path(root + name).parent.mkdir(parents=True, exist_ok=True)
-            Path(root + name).symlink_to(f"{_SCRATCH}/.input")
+            os.makedirs(os.path.dirname(root + name), exist_ok=True)
+            os.symlink(f"{_SCRATCH}/.input", root + name)
         os.chdir(root)
         pivot_root()
         os.chdir("/")
@@ -78,23 +77,23 @@ class Namespaces:
         """Fork a child that is the first process of a pid namespace of its own."""
         setns(self.own_pids, _NEWPID)
         unshare(_NEWPID)
-        return os.fork()
+        return fork()
 
 
 def _show(root: str, path: str, *, device: bool = False) -> None:
     """Make ``path`` visible under ``root``: a link stays a link, anything else is bound read-only."""
-    target = Path(root + path)
-    if target.is_symlink() or target.exists():
+    target = root + path
+    if os.path.lexists(target):
         return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if Path(path).is_symlink():
-        target.symlink_to(Path(path).readlink())
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), target)
         return
-    if Path(path).is_dir():
-        target.mkdir()
+    if os.path.isdir(path):
+        os.mkdir(target)
     else:
-        target.touch()
-    mount(path, str(target), "", _BIND | _REC)
+        os.close(os.open(target, os.O_CREAT | os.O_CLOEXEC))
+    mount(path, target, "", _BIND | _REC)
     if not device:
         kept = os.statvfs(path).f_flag & _LOCKED
-        mount("none", str(target), "", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | kept)
+        mount("none", target, "", _REMOUNT | _BIND | _RDONLY | _NOSUID | _NODEV | kept)

@@ -7,7 +7,6 @@ import gc
 import io
 import os
 import sys
-import traceback
 from contextlib import suppress
 from types import CodeType, ModuleType
 from typing import Any
@@ -63,7 +62,7 @@ def run_program(payload: dict[str, Any], channel: int) -> None:
     except SystemExit as error:
         status = _exit_status(error.code)
     except BaseException as error:  # noqa: BLE001
-        traceback.print_exception(error)
+        sys.__excepthook__(type(error), error, error.__traceback__)
         status = 1
     _finish(channel, status, main.__dict__)
     leave(status)
@@ -86,8 +85,8 @@ def _open_streams() -> None:
 
 def offer_input(program: str) -> None:
     """Put the input where a program that opens it by name finds it, in a world without ``/proc``."""
-    if (_STDIN in program or "/fd/0" in program) and os.path.islink(_STDIN) and not os.path.exists(_STDIN):  # noqa: PTH110, PTH114
-        target = os.open(os.readlink(_STDIN), os.O_WRONLY | os.O_CREAT)  # noqa: PTH115
+    if (_STDIN in program or "/fd/0" in program) and os.path.islink(_STDIN) and not os.path.exists(_STDIN):
+        target = os.open(os.readlink(_STDIN), os.O_WRONLY | os.O_CREAT)
         at = 0
         while chunk := os.pread(0, _CHUNK, at):
             at += os.write(target, chunk)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -40,7 +39,7 @@ class Scratch:
 
     def settle(self) -> None:
         """Throw the folder away unless it is empty and nothing tells that it was ever used."""
-        if self._seen == _traces(self.path) and not os.listdir(self.path):  # noqa: PTH208 - an empty one is the rule
+        if self._seen == _traces(self.path) and not os.listdir(self.path):
             self._seen = _traces(self.path)
             return
         os.chdir("/")
@@ -53,7 +52,7 @@ class Scratch:
     def _folder(self) -> str:
         self._made += 1
         folder = f"{self.home}/{os.getpid()}-{self._made}"
-        Path(folder).mkdir(0o700)
+        os.mkdir(folder, 0o700)
         if self.owner is not None:
             os.chown(folder, self.owner, self.owner)
         return folder
@@ -62,7 +61,7 @@ class Scratch:
 def _traces(path: str) -> tuple[int, ...]:
     """Return all that a program may read of a folder and can have changed; nothing if it is gone."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - asked before and after every job
+        found = os.stat(path)
     except OSError:
         return ()
     return found.st_mode, found.st_nlink, found.st_size, found.st_atime_ns, found.st_mtime_ns, found.st_ctime_ns
@@ -71,7 +70,7 @@ def _traces(path: str) -> tuple[int, ...]:
 def _remove(folder: str) -> None:
     """Remove what programs made: depths that recursion cannot follow, folders that nobody may enter."""
     try:
-        Path(folder).rmdir()
+        os.rmdir(folder)
     except OSError:
         for command in (["/bin/chmod", "-R", "u+rwx", folder], ["/bin/rm", "-rf", folder]):
             quiet = [(os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_RDWR, 0)]

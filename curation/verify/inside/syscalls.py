@@ -5,7 +5,7 @@ What is not named here does not exist for a judged program.
 
 from __future__ import annotations
 
-import platform
+import os
 
 __all__ = ["ARCHITECTURES", "PLAIN", "numbers"]
 
@@ -83,4 +83,4 @@ PLAIN = (
 
 def numbers(machine: str = "") -> tuple[int, dict[str, int]] | None:
     """Return audit code and call numbers of this machine (or of ``machine``); None if it is another architecture."""
-    return ARCHITECTURES.get(machine or platform.machine())
+    return ARCHITECTURES.get(machine or os.uname().machine)

@@ -6,7 +6,6 @@ modules) ever decides here; what is not plain stays over there and cannot be com
 
 from __future__ import annotations
 
-import ast
 import builtins
 import sys
 from collections import deque
@@ -240,6 +239,8 @@ def _exceptions(source: str) -> set[str]:
     """Return the names of exceptions that a test catches or says must be raised."""
     if "except" not in source and "aises" not in source:
         return set()
+    import ast  # few suites need it, and every child would carry it
+
     caught: list[ast.expr | None] = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ExceptHandler):

@@ -12,57 +12,57 @@ import os
 import select
 import signal
 import site
-import socket
 import struct
 import sys
 import time
-from collections.abc import Callable
+from _socket import CMSG_SPACE, socket
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
 
 from . import roles
 from .lockdown import Cage, Limits
+from .orders import LONGEST_ORDERS, STOP, Ending, Order, answer, read_orders
 
 __all__ = ["main"]
 
 _TICK_S, _BLINK_S = 0.05, 0.005
 _PATIENCE = 20
+_RESERVED = 8
+"""The zygote keeps nothing of its own below this descriptor: there lie the wires of a child."""
+_FD = struct.calcsize("i")
+_ROOM = CMSG_SPACE(16 * _FD)
+_HAS_PIDFD = hasattr(os, "pidfd_open")
 _PRELOAD = (
-    "bisect", "cmath", "collections.abc", "copy", "dataclasses", "datetime", "enum", "functools", "heapq", "io",
-    "itertools", "json", "math", "operator", "random", "re", "string", "time", "traceback", "typing",
+    "_random", "_sha512", "bisect", "collections.abc", "copy", "datetime", "enum", "functools", "heapq", "io",
+    "itertools", "json", "math", "operator", "re", "string", "time", "typing",
 )  # fmt: skip
+"""What programs use, and small: every child carries all of it. `random` is seeded when a program imports it."""
 
 
-@dataclass
 class _Child:
     """One running child."""
 
-    pid: int
-    limits: Limits
-    started: float
-    killed: str | None = None
-    exit: dict[str, Any] | None = None
-    end: int | None = field(init=False)
-    """What becomes readable when it ends, where the system has such a thing."""
+    __slots__ = ("clock", "end", "ending", "killed", "limits", "pid", "started")
 
-    def __post_init__(self) -> None:
-        self.clock = (~self.pid << 3) | 2
-        self.end = os.pidfd_open(self.pid) if hasattr(os, "pidfd_open") else None
+    def __init__(self, pid: int, limits: Limits, started: float) -> None:
+        self.pid, self.limits, self.started = pid, limits, started
+        self.killed: str | None = None
+        self.ending: Ending | None = None
+        self.clock = (~pid << 3) | 2
+        self.end = os.pidfd_open(pid) if _HAS_PIDFD else None
+        """What becomes readable when it ends, where the system has such a thing."""
 
     def reap(self) -> bool:
         """Note how the child ended, if it has; tell whether it has."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if pid:
             cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - self.started
-            self.exit = {"status": status, "cpu": cpu, "wall": wall, "rss": usage.ru_maxrss, "killed": self.killed}
-            if self.end is not None:
-                os.close(self.end)
-        return self.exit is not None
+            self.ending = Ending(status, self.killed, cpu, wall, usage.ru_maxrss)
+        return self.ending is not None
 
     def kill(self, reason: str) -> None:
         """End the child, and remember why."""
-        if self.exit is None:
+        if self.ending is None:
             self.killed = self.killed or reason
             with suppress(ProcessLookupError):
                 os.kill(self.pid, signal.SIGKILL)
@@ -89,78 +89,112 @@ class _Child:
 
 
 class Zygote:
-    """Forks and supervises, one job at a time."""
+    """Forks and supervises, one job at a time.
 
-    def __init__(self, control: socket.socket, cage: Cage) -> None:
-        self.control = control
-        self.cage = cage
+    Whatever memory it writes to after a fork it has to copy: it does little, and forgets a job before the next.
+    """
+
+    def __init__(self, control: socket, cage: Cage) -> None:
+        self.control, self.cage = control, cage
+        self.poll = select.poll()
+        self.poll.register(control, select.POLLIN)
 
     def serve(self) -> None:
         """Run jobs until the judge hangs up."""
-        while (job := self._receive()) is not None:
-            specs, fds = job
-            self.cage.before()
-            children = [self._spawn(spec, fds) for spec in specs]
-            for fd in fds:
-                os.close(fd)
-            alive = self._watch(children)
-            self.cage.after(forked=any(spec["role"] == "compile" for spec in specs))
-            if not alive:
-                return
-            said = self.cage.ready()
-            fault = "" if said == b"+" * len(children) else said.decode(errors="replace") or "a child did not start"
-            body = json.dumps({"fault": fault, "exits": [child.exit for child in children]}).encode()
-            self.control.sendall(struct.pack("!I", len(body)) + body)
+        while self._serve_job():
+            pass
 
-    def _receive(self) -> tuple[list[dict[str, Any]], list[int]] | None:
-        data, fds, _, _ = socket.recv_fds(self.control, 1 << 16, 16)
-        if not data:
-            return None
-        if not fds:
-            return self._receive()
-        return json.loads(data.lstrip(b"k")), fds
+    def _serve_job(self) -> bool:
+        """Run the next job; tell whether the judge is still there."""
+        data, sent, _, _ = self.control.recvmsg(LONGEST_ORDERS, _ROOM)
+        if not sent:
+            return bool(data)
+        fds = struct.unpack(f"{len(sent[0][2]) // _FD}i", sent[0][2])
+        orders = read_orders(data.lstrip(STOP))
+        self.cage.before()
+        children = [self._spawn(order, fds) for order in orders]
+        for fd in fds:
+            os.close(fd)
+        alive = self._watch(children)
+        self.cage.after(forked=orders[0].role == "compile")
+        if alive:
+            self._answer(children)
+        return alive
 
-    def _spawn(self, spec: dict[str, Any], fds: list[int]) -> _Child:
-        limits = Limits(**spec["limits"])
-        started = time.monotonic()
+    def _spawn(self, order: Order, fds: Sequence[int]) -> _Child:
+        role, limits, payload, size, wires = order
+        calls = self.cage.lock_down(role, limits, [(fds[index], place) for place, index in wires])
+        leave, started = os._exit, time.monotonic()
         pid = self.cage.fork()
         if pid == 0:
-            self._become(spec, limits, {name: fds[index] for name, index in spec["fds"].items()})
+            status = 71
+            try:
+                self.cage.enter(calls, role, fds[payload], size)
+                status = 0
+            finally:
+                leave(status)
         return _Child(pid, limits, started)
-
-    def _become(self, spec: dict[str, Any], limits: Limits, fds: dict[str, int]) -> None:
-        """Turn this fresh fork into the child; never returns."""
-        status = 71
-        try:
-            self.cage.enter(spec, limits, fds)
-            status = 0
-        finally:
-            os._exit(status)
 
     def _watch(self, children: list[_Child]) -> bool:
         """Wait until all children have ended; tell whether the judge is still there."""
-        alive, delay = True, _TICK_S
-
-        def starved() -> float:
-            return sum(self.cage.starved_s(child.pid) for child in children if child.exit is None)
-
-        while running := [child for child in children if child.exit is None]:
-            watched = [child.end for child in running if child.end is not None]
-            ready, _, _ = select.select([*watched, self.control] if alive else watched, [], [], delay)
-            if self.control in ready:
-                alive = bool(self.control.recv(16))
-                _kill_all(running, "stopped")
-            for child in running:
-                if child.reap() and child is children[-1]:
-                    _kill_all(running, "finished")
+        for child in children:
+            if child.end:
+                self.poll.register(child.end, select.POLLIN)
+        alive, running, delay = True, children, _TICK_S
+        while running:
+            ready = self.poll.poll(delay * 1e3)
+            for fd, _ in ready:
+                if fd == self.control.fileno():
+                    alive = self._heed(running)
+            running = self._reaped(children)
             if not ready:
-                delay = min(child.check(self.cage.resident_mb(child.pid), starved) for child in running)
+                delay = self._checked(running)
         return alive
 
+    def _heed(self, running: list[_Child]) -> bool:
+        """Stop the job, since the judge wants no more of it; tell whether the judge is still there."""
+        for child in running:
+            child.kill("stopped")
+        if self.control.recv(16):
+            return True
+        self.poll.unregister(self.control)
+        return False
 
-def _kill_all(children: list[_Child], reason: str) -> None:
-    for child in children:
-        child.kill(reason)
+    def _reaped(self, children: list[_Child]) -> list[_Child]:
+        """Reap children that have ended, and return the others; when the last ends nobody waits for the others."""
+        running = []
+        for child in children:
+            if child.ending is None and not child.reap():
+                running.append(child)
+            elif child.end:
+                self.poll.unregister(child.end)
+                os.close(child.end)
+                child.end = None
+        if running and children[-1].ending:
+            for child in running:
+                child.kill("finished")
+        return running
+
+    def _checked(self, running: list[_Child]) -> float:
+        def starved() -> float:
+            return sum(self.cage.starved_s(child.pid) for child in running)
+
+        return min((child.check(self.cage.resident_mb(child.pid), starved) for child in running), default=_TICK_S)
+
+    def _answer(self, children: list[_Child]) -> None:
+        said = self.cage.ready()
+        fault = "" if said == b"+" * len(children) else said.decode(errors="replace") or "a child did not start"
+        self.control.sendall(answer([child.ending for child in children if child.ending], fault))
+
+
+def _moved(fd: int) -> int:
+    """Return ``fd`` at a place that no child needs, and leave the null device at those."""
+    null = os.open(os.devnull, os.O_RDWR)
+    while os.dup(null) < _RESERVED:
+        pass
+    moved = os.dup(fd)
+    os.dup2(null, fd)
+    return moved
 
 
 def main() -> None:
@@ -172,10 +206,11 @@ def main() -> None:
             __import__(name)
     site.setquit()
     site.sethelper()
+    os.environ.pop("LD_BIND_NOW", None)
     roles.warm(settings["warm"])
-    control = socket.socket(fileno=settings["control"])
-    cage = Cage(settings)
-    zygote = Zygote(control, cage)
+    control = socket(fileno=_moved(settings["control"]))
+    zygote = Zygote(control, Cage(settings))
+    os.dup2(1, 2)
     sys.path[:] = [entry.replace(*settings["moved"]) for entry in sys.path if entry != sys.argv[1]]
     for module in list(sys.modules.values()):
         if isinstance(folders := getattr(module, "__path__", None), list):
