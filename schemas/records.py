@@ -183,7 +183,7 @@ TEST_QUALITY = register(
 GENERATED_TEST = register(
     Contract(
         name="generated_test",
-        version="1.0.0",
+        version="1.1.0",
         doc="A test that a model wrote, what it says of right and of wrong answers, and whether it is admitted.",
         columns=(
             Column("problem_id", TEXT, "The problem it tests."),
@@ -197,6 +197,7 @@ GENERATED_TEST = register(
             Column("wrong_killed", COUNT, "Known-wrong answers that it refuses."),
             Column("mutants", COUNT, "Mutants of the reference tried."),
             Column("mutants_killed", COUNT, "Mutants that it refuses."),
+            Column("refuses", TEXTS, "Which they are: `wrong N` and `mutant N`, counted from 0."),
             Column(
                 "reason", TEXT, "admitted, or why not: not_judged, flaky, reference_fails, contradicted, kills_nothing."
             ),

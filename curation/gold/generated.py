@@ -116,21 +116,21 @@ def _claim(condition: ast.expr) -> tuple[str, Any] | None:
 def admit(problem: Problem, texts: Sequence[str], judge: _Judge, config: Gold) -> pl.DataFrame:
     """Judge the tests that a model has proposed for a problem, and say of each whether it is admitted and why.
 
-    A test is admitted if the reference passes it twice, no other test that the reference passes contradicts it, and
-    it refuses at least one answer that is wrong: a known-wrong one or a mutant of the reference. A test that refuses
-    nothing may be right, and tells nothing (Chen et al., "CodeT", 2022, choose by agreement instead, which needs no
-    reference and admits tests that are wrong together).
+    A test is admitted if the first reference passes it twice and the others once, no other test that they pass
+    contradicts it, and it refuses at least one answer that is wrong: a known-wrong one or a mutant of the reference. A
+    test that refuses nothing may be right, and tells nothing (Chen et al., "CodeT", 2022, choose by agreement instead,
+    which needs no reference and admits tests that are wrong together).
 
     Parameters
     ----------
     problem
-        A problem that asks for a function. Its first reference is believed.
+        A problem that asks for a function. Its references are believed.
     texts
         What a model wrote when asked for tests.
     judge
         What judges: a `curation.verify.Judge` or a `curation.judging.CachedJudge`.
     config
-        How many known-wrong answers and mutants are tried.
+        How many references, known-wrong answers and mutants are tried.
 
     Returns
     -------
@@ -147,16 +147,20 @@ def admit(problem: Problem, texts: Sequence[str], judge: _Judge, config: Gold) -
         raise UsageError(
             f"generated tests are asserts about functions; {problem['problem_id']} is judged by {settings['kind']!r}."
         )
-    references = list(problem["reference_solutions"] or ())[:1]
+    references = list(problem["reference_solutions"] or ())[: config.references]
     trial = _Trial(canonical_json({**settings, "kind": VerifierKind.ASSERTS}), judge)
     tests = [_Evidence(proposal) for proposal in proposals(texts, settings["entry_point"])]
-    for reference in references * _RUNS:
+    for reference in references[:1] * _RUNS:
         trial.note(reference, tests, "reference")
     sound = [test for test in tests if test.reference == [Status.AC] * _RUNS]
-    for answer in list(problem["wrong_solutions"] or ())[: config.wrong]:
-        trial.note(answer, sound, "wrong")
-    for answer in [mutant for one in references for mutant in mutants(problem, one, config.mutants, config.seed)]:
-        trial.note(answer, sound, "mutants")
+    for reference in references[1:]:
+        trial.note(reference, sound, "reference")
+        sound = [test for test in sound if test.reference[-1] is Status.AC]
+    for number, answer in enumerate(list(problem["wrong_solutions"] or ())[: config.wrong]):
+        trial.note(answer, sound, "wrong", f"wrong {number}")
+    bent = [mutant for one in references[:1] for mutant in mutants(problem, one, config.mutants, config.seed)]
+    for number, answer in enumerate(bent):
+        trial.note(answer, sound, "mutants", f"mutant {number}")
     rivals = _rivals([test.proposal for test in tests])
     passed = {test.proposal for test in sound}
     rows = [test.row(problem["problem_id"], rivals[test.proposal], passed) for test in tests]
@@ -171,11 +175,7 @@ class _Evidence:
     reference: list[Status] = field(default_factory=list)
     wrong: list[Status] = field(default_factory=list)
     mutants: list[Status] = field(default_factory=list)
-
-    @property
-    def kills(self) -> int:
-        """Wrong answers and mutants that the test refuses."""
-        return sum(status is not Status.AC for status in (*self.wrong, *self.mutants))
+    refuses: list[str] = field(default_factory=list)
 
     def row(self, problem_id: str, rivals: list[Proposal], passed: set[Proposal]) -> dict[str, Any]:
         """Return the row of the contract; ``passed`` are the tests that the reference passes."""
@@ -184,11 +184,14 @@ class _Evidence:
             "test": self.proposal.code,
             "proposed": self.proposal.proposed,
             "rivals": len(rivals),
-            "reference": self.reference[0].value if self.reference else None,
+            "reference": next((s.value for s in self.reference if s is not Status.AC), Status.AC.value)
+            if self.reference
+            else None,
             "wrong": len(self.wrong),
             "wrong_killed": sum(status is not Status.AC for status in self.wrong),
             "mutants": len(self.mutants),
             "mutants_killed": sum(status is not Status.AC for status in self.mutants),
+            "refuses": self.refuses,
             "reason": self._reason(contradicted=not passed.isdisjoint(rivals)),
         }
 
@@ -197,11 +200,11 @@ class _Evidence:
             return "not_judged"
         if self.reference[0] is not self.reference[1]:
             return "flaky"
-        if self.reference[0] is not Status.AC:
+        if any(status is not Status.AC for status in self.reference):
             return "reference_fails"
         if contradicted:
             return "contradicted"
-        return "admitted" if self.kills else "kills_nothing"
+        return "admitted" if self.refuses else "kills_nothing"
 
 
 class _Trial:
@@ -210,8 +213,8 @@ class _Trial:
     def __init__(self, settings: str, judge: _Judge) -> None:
         self.settings, self.judge = settings, judge
 
-    def note(self, answer: str, tests: Sequence[_Evidence], role: str) -> None:
-        """Note what each test says of an answer.
+    def note(self, answer: str, tests: Sequence[_Evidence], role: str, name: str = "") -> None:
+        """Note what each test says of an answer, and under which name it refuses one that is wrong.
 
         A test that exhausts the program takes the tests after it along: those are run again without it.
         """
@@ -225,6 +228,8 @@ class _Trial:
             for test, status in zip(rest, judgement.statuses, strict=False):
                 done += 1
                 getattr(test, role).append(status)
+                if name and status is not Status.AC:
+                    test.refuses.append(name)
                 if status in _DEADLY:
                     break
             else:
@@ -244,12 +249,34 @@ def _rivals(proposed: Sequence[Proposal]) -> dict[Proposal, list[Proposal]]:
 
 
 def admitted_tests(table: pl.DataFrame, most: int) -> dict[str, str]:
-    """Return the tests of each problem (JSON, by problem id): at most ``most``, those that refuse most first."""
-    chosen = (
+    """Return the tests of each problem (JSON, by problem id): at most ``most``, which together refuse most.
+
+    The next test is always the one that refuses most of the wrong answers that none before it refuses, until all are
+    refused; then again from the beginning (the greedy cover of Chvatal, 1979). Ten sharp tests of one mistake would
+    let every other pass.
+    """
+    admitted = (
         table.filter(pl.col("reason") == "admitted")
-        .with_columns(kills=pl.col("wrong_killed") + pl.col("mutants_killed"))
-        .sort("problem_id", -pl.col("kills"), -pl.col("proposed"), "test")
+        .sort("problem_id", -pl.col("refuses").list.len().cast(pl.Int64), -pl.col("proposed"), "test")
         .group_by("problem_id", maintain_order=True)
-        .agg(pl.col("test").head(most))
+        .agg("test", "refuses")
     )
-    return {problem: json.dumps([{"code": code} for code in codes]) for problem, codes in chosen.iter_rows()}
+    return {
+        problem: json.dumps([{"code": codes[at]} for at in _covering([set(names) for names in refused], most)])
+        for problem, codes, refused in admitted.iter_rows()
+    }
+
+
+def _covering(refused: Sequence[set[str]], most: int) -> list[int]:
+    """Return the positions of at most ``most`` sets, none of them empty, that cover all over and over."""
+    chosen: list[int] = []
+    left, covered = list(range(len(refused))), set[str]()
+    while left and len(chosen) < most:
+        best = max(left, key=lambda at: (len(refused[at] - covered), -at))
+        if refused[best] <= covered:
+            covered = set()
+            continue
+        chosen.append(best)
+        left.remove(best)
+        covered |= refused[best]
+    return chosen

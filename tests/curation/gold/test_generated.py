@@ -91,6 +91,33 @@ def test_only_functions_are_tested_so(judge: Judge) -> None:
         admit(stream(1), [], judge, CONFIG)
 
 
+def test_every_reference_must_pass(judge: Judge) -> None:
+    """A test that only one way of being right passes is not admitted, if a second reference is tried."""
+    lenient = "def clamp(value, low, high):\n    return min(max(value, low), high) if value < 100 else None\n"
+    wrong = ["def clamp(*a): return 0"]
+    problem = asserted(1)
+    problem |= {"reference_solutions": [*problem["reference_solutions"], lenient], "wrong_solutions": wrong}
+    texts = ["assert clamp(12, 1, 9) == 9\nassert clamp(200, 1, 9) == 9"]
+    both = admit(problem, texts, judge, Gold(verify=CONFIG.verify, mutants=0, references=2))
+    first = admit(problem, texts, judge, Gold(verify=CONFIG.verify, mutants=0))
+    assert ["admitted", "admitted"] == first["reason"].to_list()
+    assert [("admitted", "AC"), ("reference_fails", "WA")] == both.select("reason", "reference").rows()
+
+
+def test_tests_that_refuse_different_mistakes_are_chosen(judge: Judge) -> None:
+    """Two sharp tests of one mistake do not keep out the blunter test of another."""
+    wrong = [
+        "def clamp(v, a, b): return max(v, a)",
+        "def clamp(v, a, b): return v",
+        "def clamp(v, a, b): return min(v, b)",
+    ]
+    texts = ["assert clamp(12, 1, 9) == 9\nassert clamp(13, 1, 9) == 9\nassert clamp(-3, 1, 9) == 1\n"]
+    problem = asserted(1, wrong_solutions=wrong)
+    table = admit(problem, texts, judge, Gold(verify=CONFIG.verify, mutants=0))
+    (chosen,) = admitted_tests(table, 2).values()
+    assert {"assert clamp(12, 1, 9) == 9", "assert clamp(-3, 1, 9) == 1"} == {t["code"] for t in json.loads(chosen)}
+
+
 def test_the_sharpest_are_chosen(judge: Judge) -> None:
     """Of the admitted tests those come first that refuse most."""
     problem = asserted(1, wrong_solutions=["def clamp(v, a, b): return v", "def clamp(v, a, b): return min(v, b)"])
