@@ -95,7 +95,7 @@ def _steps(total: int, documents: Documents, found: Removals, config: Dedup) -> 
         "documents": total,
         "removed": 0,
         "aside": total - len(left),
-        "how": "the rows of one id once",
+        "how": "rows with a text, those of one id once",
     }
     near = f"Jaccard similarity of {config.width}-{config.unit[:-1]} shingles from {config.threshold:g}"
     for step, pairs, how in (
@@ -124,5 +124,5 @@ def _candidates(documents: int, config: Dedup) -> str:
 
 
 TEXT_DUPLICATES = Stage(
-    "text_duplicates", "1", text_duplicates, contract="text_removal", outputs={"steps": "text_step"}
+    "text_duplicates", "2", text_duplicates, contract="text_removal", outputs={"steps": "text_step"}
 )

@@ -24,7 +24,7 @@ NEAR = (0.80, 0.81, 0.85, 0.9, 0.999, 1.0)
 def _view(texts: Mapping[str, str], removals: Iterable[tuple[Any, ...]], **settings: Any) -> View:
     frame = pl.DataFrame(list(removals), schema=pl.Schema(TEXT_REMOVAL.arrow), orient="row")
     steps = [
-        {"step": "read", "documents": 30, "removed": 0, "aside": 2, "how": "the rows of one id once"},
+        {"step": "read", "documents": 30, "removed": 0, "aside": 2, "how": "rows with a text, those of one id once"},
         {"step": "exact", "documents": 28, "removed": 1, "aside": 0, "how": "equal after normalisation"},
         {"step": "near", "documents": 27, "removed": len(frame) - 1, "aside": 3, "how": "similar"},
     ]
