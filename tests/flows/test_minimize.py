@@ -217,6 +217,36 @@ def test_the_suite_is_one_that_great_expectations_reads() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("change", "broken"),
+    [
+        ({}, set()),
+        ({"age": "b7"}, {"expect_column_values_to_be_in_set"}),
+        ({"job": None}, {"expect_column_values_to_not_be_null"}),
+        ({"street": "zq street 1"}, {"expect_table_columns_to_match_set"}),
+    ],
+    ids=["minimized", "no bucket", "no value", "raw column"],
+)
+def test_the_suite_refuses_by_itself(tmp_path: Path, source: Path, change: dict[str, Any], broken: set[str]) -> None:
+    """Whoever takes the document elsewhere has Great Expectations refuse raw columns and values that are no bucket."""
+    import great_expectations as gx
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    policy = _policy()
+    rows = numbered(opened(policy, source, tmp_path), contract_of(policy)).collect().drop(ROW_ID)
+    frame = rows.to_pandas()
+    for name, value in change.items():
+        frame[name] = [value, *frame.get(name, [value] * len(frame))[1:]]
+    context = gx.get_context(mode="ephemeral")
+    context.enable_analytics(enable=False)
+    batch = context.data_sources.pandas_default.read_dataframe(frame)
+    read = [ExpectationConfiguration(**one).to_domain_obj() for one in suite(policy)["expectations"]]
+
+    found = batch.validate(gx.ExpectationSuite("read", expectations=read))
+
+    assert broken == {one.expectation_config.type for one in found.results if not one.success}
+
+
 @pytest.mark.usefixtures("server")
 def test_the_flow_publishes_through_prefect(tmp_path: Path, source: Path, saved: Path) -> None:
     """The thin flow does what its parts do, and tells it."""
