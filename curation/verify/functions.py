@@ -21,8 +21,9 @@ from curation.verify.suites import LiteralCall, translate
 from schemas.enums import Isolation, Status
 from schemas.recipe.verify import Verify
 
-__all__ = ["death", "judge_asserts", "judge_calls", "limits_of"]
+__all__ = ["KILLED", "death", "judge_asserts", "judge_calls", "limits_of"]
 
+KILLED = "ended by signal 9, which the sandbox has not sent"
 _SAID = ("CE", "RE", "MLE", "OLE")
 _KILLED = {"cpu": Status.TLE, "wall": Status.ILE, "memory": Status.MLE}
 
@@ -46,6 +47,8 @@ def death(end: Exit, limits: Limits) -> tuple[Status, str]:
         return Status.TLE, f"stopped after {end.cpu_s:.2f} s of CPU"
     if end.rss_mb > limits.memory_mb:
         return Status.MLE, f"used {end.rss_mb:.0f} MiB"
+    if code == -signal.SIGKILL and end.killed is None:
+        return Status.RE, KILLED
     return Status.RE, f"ended by signal {-code}" if code < 0 else f"left with exit status {code}"
 
 

@@ -33,6 +33,8 @@ _SYSTEM = (
     "/etc/localtime",
     "/etc/ssl/openssl.cnf",
 )
+_RUN = Path("/run")
+"""Where all judges of the machine find each other, whatever their folder for temporary files is."""
 _PREFIX, _LOCK = "sluice-judge-", "lock"
 _FIRST_UID, _LAST_UID = 50_000, 59_998
 _ENVIRONMENT = {
@@ -119,7 +121,7 @@ class Home:
 
     def _identities(self) -> list[int]:
         """Reserve a pair of user ids that no other judge on this machine uses."""
-        folder = Path(tempfile.gettempdir()) / "sluice-identities"
+        folder = (_RUN if _RUN.is_dir() else Path(tempfile.gettempdir())) / "sluice-identities"
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.stat().st_uid != os.geteuid():
             raise OSError(f"{folder} belongs to somebody else")

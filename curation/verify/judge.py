@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, Self
 
 from curation.verify.answers import judge_answers
-from curation.verify.functions import judge_asserts, judge_calls
+from curation.verify.functions import KILLED, judge_asserts, judge_calls
 from curation.verify.home import Home
 from curation.verify.judgement import Judgement, Task, fault
 from curation.verify.ladder import Report, detect
@@ -134,8 +134,8 @@ class Judge:
             free.put(slot)
 
     def _retried(self, judging: Callable[[], Judgement]) -> Judgement:
-        """Judge again what the sandbox failed on, and once what slept while the machine was loaded."""
-        faults, slept = 0, False
+        """Judge again what the sandbox failed on, and once what slept on a loaded machine or was killed by somebody."""
+        faults, slept, killed = 0, False, False
         while True:
             try:
                 judgement = judging()
@@ -150,6 +150,9 @@ class Judge:
                 return fault(f"the judge failed: {type(error).__name__}: {error}", self.isolation)
             if Status.ILE in judgement.statuses and not slept and os.getloadavg()[0] > self.workers:
                 slept = True
+                continue
+            if KILLED in judgement.detail and not killed:
+                killed = True
                 continue
             return judgement
 

@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from curation.verify import Judge, Task
+from curation.verify.home import Home
 from curation.verify.ladder import detect
 from curation.verify.slots import Slot, SlotError
 from schemas.enums import Isolation, Status
@@ -258,6 +259,36 @@ def test_a_fault_is_tried_again(judge: Judge, monkeypatch: pytest.MonkeyPatch) -
     assert Status.AC is _only(judge, _calls(SQUARE)).status
     failures.extend([1] * 10)
     assert Status.XX is _only(judge, _calls(SQUARE)).status
+
+
+def test_a_program_killed_by_somebody_is_tried_again(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that something outside has killed is not wrong; one that always kills itself is."""
+    real, killed = Slot.run, [1]
+
+    def murderous(self: Slot, *args: object, **kwargs: object) -> object:
+        ends = real(self, *args, **kwargs)
+        if killed:
+            killed.pop()
+            ends[0].status, ends[0].output = signal.SIGKILL, {"channel": b""}
+        return ends
+
+    monkeypatch.setattr(Slot, "run", murderous)
+    judged = judge.judge([_asserts(SQUARE, "for _ in [0]: assert f(2) == 4")])
+    assert [Status.AC] == [judgement.status for judgement in judged]
+    assert Status.RE is _only(judge, _calls("import os\nos.kill(os.getpid(), 9)")).status
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives identities")
+def test_no_two_judges_share_an_identity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Judges whose temporary folders differ take different users all the same."""
+    one = Home(Isolation.L2)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    other = Home(Isolation.L2)
+    try:
+        assert set(one.slot()["uids"]).isdisjoint(other.slot()["uids"])
+    finally:
+        one.remove()
+        other.remove()
 
 
 def test_a_killed_zygote_is_replaced() -> None:
