@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -23,15 +24,34 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Bars", "Lines", "bars", "console", "errors", "print_json", "progress_for", "table"]
+__all__ = ["Bars", "Lines", "bars", "console", "errors", "plain", "print_json", "progress_for", "table"]
 
 _LINE_EVERY = 10.0
 
 _WIDE = 200
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
-errors = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
+
+def plain(text: str) -> str:
+    r"""Return text whose control characters are written out, so that what a file holds never steers a terminal.
+
+    Examples
+    --------
+    >>> plain("\x1b[31mred")
+    '\\x1b[31mred'
+    """
+    return _CONTROL.sub(lambda control: control[0].encode("unicode_escape").decode(), text)
+
+
+class _Plain(Console):
+    """Prints texts plainly."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(plain(one) if isinstance(one, str) else one for one in objects), **options)
+
+
+console = _Plain(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
+errors = _Plain(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
 
 class Bars:
@@ -74,11 +94,11 @@ class Bars:
         if not self._tasks and self._progress.live.is_started:
             self._progress.stop()
         if summary:
-            self._out.print(f"[green]✓[/] {task:<14} {summary}")
+            self._out.print(f"[green]✓[/] {escape(f'{task:<14} {summary}')}")
 
     def note(self, text: str) -> None:
         """Print a line above the bars."""
-        self._out.print(f"[dim]{text}[/]")
+        self._out.print(f"[dim]{escape(text)}[/]")
 
 
 class Lines:
@@ -128,7 +148,7 @@ class Lines:
 
 
 def _to_stderr(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)  # noqa: T201 - this is the console
+    print(plain(line), file=sys.stderr, flush=True)  # noqa: T201 - this is the console
 
 
 def progress_for(*, machine: bool = False) -> Bars | Lines:
@@ -138,16 +158,14 @@ def progress_for(*, machine: bool = False) -> Bars | Lines:
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
     """Print a table; ``right`` names the columns of figures."""
-    shown = Table(title=title, title_justify="left", title_style="bold", header_style="dim", box=None, pad_edge=False)
+    shown = Table(header_style="dim", box=None, pad_edge=False)
     for column in columns:
-        shown.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        shown.add_column(Text(plain(column)), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
-        shown.add_row(*(Text(_CONTROL.sub(_visible, _cell(value))) for value in row))
+        shown.add_row(*(Text(plain(_cell(value))) for value in row))
+    if title:
+        console.print(f"[bold]{escape(title)}[/]", soft_wrap=True)
     console.print(shown)
-
-
-def _visible(control: re.Match[str]) -> str:
-    return control[0].encode("unicode_escape").decode()
 
 
 def _cell(value: Any) -> str:

@@ -98,13 +98,14 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        return sluice.main(arguments, standalone_mode=False) or 0
+        return sluice.main(arguments, prog_name="sluice", standalone_mode=False) or 0
     except SluiceError as error:
         if debug:
             traceback.print_exc()
         return _fail(error.message, error.hint, error.exit_code)
     except click.ClickException as error:
-        return _fail(error.format_message(), "`sluice --help` lists the commands.", error.exit_code)
+        asked = context.command_path if (context := getattr(error, "ctx", None)) else "sluice"
+        return _fail(error.format_message(), f"`{asked} --help` tells what there is.", error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         return _fail("interrupted.", "run the same command again: finished work is kept.", _INTERRUPTED)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a library's exit must not pass for a job well done

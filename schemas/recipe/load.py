@@ -46,7 +46,10 @@ def load_section(path: Path, model: type[S], **reading: Any) -> S:
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{what} {str(path)!r} cannot be read: {error.strerror}.") from error
+        raise InputError(
+            f"{what} {str(path)!r} cannot be read: {error.strerror}.",
+            hint=f"name the file of a {what}, as seen from the folder that you are in.",
+        ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"{what} {str(path)!r} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
     return parse_section(text, str(path), model, **reading)
@@ -60,7 +63,7 @@ def load_checkpoint(recipe: Recipe, path: Path) -> Recipe:
     InputError, RecipeError
         As `load_recipe`.
     """
-    found = load_section(path, Checkpoint)
+    found = load_section(path, Checkpoint, what="checkpoint")
     return recipe.model_copy(update={"rollouts": found.rollouts})
 
 
@@ -96,7 +99,8 @@ def parse_section(  # noqa: PLR0913 - what a file is called, how it reads
     """
     root, data = read_yaml(text, name, loader)
     if not isinstance(data, dict):
-        raise RecipeError([f"{name}:1: a {what} is a mapping of keys, not {type(data).__name__}."], hint=hint)
+        found = "nothing" if data is None else "a list" if isinstance(data, list) else "one value"
+        raise RecipeError([f"{name}:1: a {what} is a mapping of keys, and here is {found}."], hint=hint)
     try:
         return model.model_validate(data)
     except ValidationError as error:

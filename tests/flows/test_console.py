@@ -57,3 +57,13 @@ def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
     console.print_json([{"a": 1, "text": "ü"}])
 
     assert [{"a": 1, "text": "ü"}] == json.loads(capsys.readouterr().out)
+
+
+def test_what_files_hold_steers_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Control characters are written out, and brackets are no markup: in titles, headings, cells and lines."""
+    console.table("of [x]", ["\x1b]0;[b]"], [["\x1b[2J[/b]"]])
+    console.errors.print("no \x9b1m such column", markup=False)
+    shown = capsys.readouterr()
+
+    assert ["of [x]", r"\x1b]0;[b]", r"\x1b[2J[/b]"] == [line.rstrip() for line in shown.out.splitlines()]
+    assert "no \\x9b1m such column\n" == shown.err
