@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from privacy.minimize.apply import applicable
 from privacy.minimize.gate import auditor, contract_of, smallest_group
 from privacy.minimize.policy import Policy
 from privacy.minimize.stage import Minimizing, stage_of
@@ -57,8 +58,10 @@ class Ingestion:
             If the policy is not valid.
         InputError
             If the policy or the file cannot be read.
+        UsageError
+            If the policy has expired.
         """
-        return cls(Policy.load(policy), source, root, name, smallest, file_digest(source))
+        return cls(applicable(policy), source, root, name, smallest, file_digest(source))
 
     @property
     def run_id(self) -> str:

@@ -11,7 +11,7 @@ import polars as pl
 
 from curation.sources.resolve import fingerprint
 from curation.sources.stage import READ, read
-from privacy.minimize.apply import apply_policy
+from privacy.minimize.apply import applicable, apply_policy
 from privacy.minimize.policy import Policy
 from schemas.ids import digest
 from schemas.recipe.paths import located
@@ -29,11 +29,11 @@ def reading(sources: Sources, folder: Path) -> tuple[Stage, ResolvedSources]:
     Raises
     ------
     InputError, UsageError
-        If a source, or a policy, is missing or not valid.
+        If a source, or a policy, is missing or not valid, or a policy has expired.
     """
     resolved = fingerprint(sources, folder)
     policies = {
-        source.name: Policy.load(located(source.minimize, folder)) for source in sources.sources if source.minimize
+        source.name: applicable(located(source.minimize, folder)) for source in sources.sources if source.minimize
     }
     if not policies:
         return READ, resolved

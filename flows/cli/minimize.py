@@ -14,7 +14,7 @@ from flows.cli.minimize_fit import fit, sample_size
 from flows.console import console, print_json, progress_for, table
 from flows.ingestion import Ingestion
 from flows.orchestration import prefect_server
-from privacy.minimize.apply import ENGINES, apply_policy, refuse_expired
+from privacy.minimize.apply import ENGINES, applicable, apply_policy
 from privacy.minimize.compare import Comparison, compare
 from privacy.minimize.compile import TARGETS, compile_policy
 from privacy.minimize.policy import Policy
@@ -141,8 +141,7 @@ def compile_(policy: Path, target: str, name: str, out: Path | None, *, without_
 
 
 def _asked(path: Path, *, serving: bool) -> Policy:
-    policy = Policy.load(path)
-    refuse_expired(policy, datetime.now(UTC).date())
+    policy = applicable(path)
     return policy.serving if serving else policy
 
 
@@ -178,7 +177,6 @@ def publish(
     Exits with 4 if the gate finds a raw column, a value outside the policy's buckets, or a group that is too small.
     """
     job = Ingestion.of(policy, source, root, name, smallest)
-    refuse_expired(job.policy, datetime.now(UTC).date())
     before = job.earlier(Warehouse.open(root))
     if before is not None:
         _refuse_finer(job, before, accepted=accept_finer, quiet=machine)

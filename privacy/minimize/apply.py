@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +23,7 @@ from privacy.minimize.tables import Typed, checked, from_text, scan_typed, suffi
 from schemas.derive.duckdb import literal
 from schemas.errors import InputError, SchemaDrift, UsageError, nearest
 
-__all__ = ["ENGINES", "Applied", "apply_policy", "minimized", "opened", "refuse_expired"]
+__all__ = ["ENGINES", "Applied", "applicable", "apply_policy", "minimized", "opened", "refuse_expired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,21 @@ def apply_policy(policy: Policy, source: Path, target: Path, *, engine: str = "p
     with _arriving(target) as staging:
         rows = ENGINES[engine](policy, source, staging)
     return Applied(target, rows, (*policy.stored, *policy.passthrough))
+
+
+def applicable(path: Path) -> Policy:
+    """Read a policy that may be applied today.
+
+    Raises
+    ------
+    RecipeError, PolicyChanged, InputError
+        As `Policy.load`.
+    UsageError
+        If the policy has expired.
+    """
+    policy = Policy.load(path)
+    refuse_expired(policy, datetime.now(UTC).date())
+    return policy
 
 
 def refuse_expired(policy: Policy, today: date) -> None:

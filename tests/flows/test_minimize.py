@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from privacy.minimize.apply import opened
 from privacy.minimize.gate import ROW_ID, auditor, contract_of, numbered, suite
 from privacy.minimize.policy import Policy
 from privacy.minimize.rules import Categories, Drop, Interval
+from schemas.errors import UsageError
 from schemas.recipe.sources import Sources
 from tests.flows.conftest import ROOT, Ran
 from tests.flows.small import answer, write
@@ -254,6 +256,17 @@ def test_the_flow_publishes_through_prefect(tmp_path: Path, source: Path, saved:
 
     assert ("1.0.0", 500, False) == (told["version"], told["rows"], told["unchanged"])
     assert [] == _raw_values(tmp_path / "warehouse")
+
+
+def test_an_expired_policy_takes_nothing_in(tmp_path: Path, source: Path) -> None:
+    """Neither the scheduled flow nor the source of a recipe applies it, not only the command."""
+    expired = _policy(expires=date(2026, 1, 2)).save(tmp_path / "expired.yaml")
+    with pytest.raises(UsageError, match="expired on 2026-01-02"):
+        Ingestion.of(expired, source, tmp_path / "warehouse", "clients")
+
+    sources = _asked(tmp_path / "in", _policy(expires=date(2026, 1, 2)))
+    with pytest.raises(UsageError, match="expired on 2026-01-02"):
+        reading(sources, tmp_path / "in")
 
 
 def test_a_finer_policy_is_not_published_over_collected_clients(
