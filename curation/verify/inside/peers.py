@@ -11,10 +11,11 @@ import builtins
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from enum import Enum
+from types import CoroutineType
 from typing import Any
 
 from .frames import MAX_FRAME, ProtocolError, Stream, pack, write
-from .remote import SPECIAL, Gone, Remote, RemoteError, RemoteIterator, describe, failure, text
+from .remote import SPECIAL, Gone, Remote, RemoteError, RemoteIterator, describe, failure, text, waiting
 from .shared import Sharing, state
 from .values import NotPlainError, decode, encode
 
@@ -97,7 +98,8 @@ class Peer(Sharing):
         if isinstance(value, Remote):
             return value._handle  # noqa: SLF001 - attributes of a Remote are elsewhere
         self._kept.append(value)
-        return {"!": "remote", "h": len(self._kept) - 1, "n": hasattr(type(value), "__next__")}
+        tag = {"!": "remote", "h": len(self._kept) - 1, "n": hasattr(type(value), "__next__")}
+        return {**tag, "a": True} if isinstance(value, CoroutineType) else tag
 
     def incoming(self, tag: str, fields: dict[str, Any]) -> Any:
         """Return the value that a tag of this wire stands for."""
@@ -107,6 +109,7 @@ class Peer(Sharing):
             case "remote":
                 kind = RemoteIterator if fields["n"] is True else Remote
                 value: Any = kind(self, {"!": "kept", "h": int(fields["h"])})
+                value = waiting(value) if fields.get("a") is True else value
             case "name":
                 value = self.lookup(fields)
             case "member":

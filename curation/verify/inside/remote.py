@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .peers import Peer
 
-__all__ = ["SPECIAL", "Gone", "Remote", "RemoteError", "RemoteIterator", "describe", "failure", "text"]
+__all__ = ["SPECIAL", "Gone", "Remote", "RemoteError", "RemoteIterator", "describe", "failure", "text", "waiting"]
 
 _DETAIL = 300
 _LONGEST_TAKE = 256
@@ -110,6 +110,11 @@ def _forward(name: str) -> Callable[..., Any]:
 for _name in SPECIAL:
     if _name not in ("__getattr__", "await", "take"):
         setattr(Remote, _name, _forward(_name))
+
+
+async def waiting(remote: Remote) -> Any:
+    """Wait for a coroutine of the other process, as one of this."""
+    return await remote
 
 
 class RemoteIterator(Remote):
