@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from privacy.minimize.audit.breach import Breach
-from privacy.minimize.audit.intervals import interval, wilson
+from privacy.minimize.audit.intervals import effective_size, interval, wilson
 from privacy.minimize.audit.settings import Audit
 from privacy.minimize.evaluate.adversary import Attempt, Outcome
 from schemas.audit_tables import AUDIT_ATTACK
@@ -65,28 +65,31 @@ def partial_personal_knowledge(breach: Breach, settings: Audit) -> list[Outcome]
 
 def results(attack: str, outcomes: list[Outcome], breach: Breach, settings: Audit) -> pl.DataFrame:
     """Return outcomes as rows of `RESULT`, with intervals by client where clients have many rows."""
-    clients = None if breach.clients is None else breach.clients.filter(breach.test)
+    clients, confidence = breach.attacked_clients, settings.confidence
     rows = [
-        _row(attack, outcome, interval(outcome.best.hit, outcome.best.weights, clients, settings.confidence))
+        _row(attack, outcome, interval(outcome.best.hit, outcome.best.weights, clients, confidence))
         | {"step": step if attack == "partial_personal_knowledge" else 0}
         for step, outcome in enumerate(outcomes, 1)
     ]
     return pl.DataFrame(rows, schema=RESULT)
 
 
-def high_certainty(outcomes: list[Outcome], settings: Audit) -> pl.DataFrame:
+def high_certainty(outcomes: list[Outcome], breach: Breach, settings: Audit) -> pl.DataFrame:
     """Score the guesses of a reconstruction of which the attacker is most certain.
 
-    Where many records are equally certain, those of them that fit into the percentage count in proportion.
+    Where many records are equally certain, those of them that fit into the percentage count in proportion. Where
+    clients have many rows, the intervals are widened as much as that of all guesses.
     """
     rows = []
     for outcome in outcomes:
+        best = outcome.best
+        independent = effective_size(best.hit, best.weights, breach.attacked_clients) / len(best.hit)
         for percent in settings.certain:
-            size = max(1, round(len(outcome.best.hit) * percent / 100))
+            size = max(1, round(len(best.hit) * percent / 100))
             table = certain_share(outcome.table, size)
             trained = None if outcome.trained is None else certain_share(outcome.trained, size)
             accuracy = max(table, trained or 0.0)
-            low, high = wilson(accuracy, size, settings.confidence)
+            low, high = wilson(accuracy, size * independent, settings.confidence)
             rows.append(
                 {
                     "attack": "high_certainty",
@@ -132,8 +135,9 @@ def singling_out(outcomes: list[Outcome], breach: Breach, settings: Audit) -> pl
         )
         for one in outcomes
     ]
+    clients = None if breach.clients is None else breach.attacked_clients.filter(alone)  # type: ignore[union-attr]
     singled = [
-        _row("singling_out", one, interval(one.best.hit, one.best.weights, None, settings.confidence)) for one in cut
+        _row("singling_out", one, interval(one.best.hit, one.best.weights, clients, settings.confidence)) for one in cut
     ]
     return pl.DataFrame(singled, schema=RESULT)
 

@@ -73,6 +73,11 @@ class Breach:
         return [name for name in self.raw.columns if name not in self.personal]
 
     @property
+    def attacked_clients(self) -> pl.Series | None:
+        """Whose the records attacked are; None where every row is a person."""
+        return None if self.clients is None else self.clients.filter(self.test)
+
+    @property
     def layout(self) -> Layout:
         """The columns, as the SQL script wants them."""
         return Layout(tuple(self.raw.columns), tuple(self.released.columns), self.personal, self.own)

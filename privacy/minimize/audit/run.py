@@ -137,7 +137,7 @@ def _attacked(breach: Breach, settings: Audit, progress: Progress) -> tuple[pl.D
     progress.advance(_TASK)
     found = [
         results("reconstruction", outcomes, breach, settings),
-        high_certainty(outcomes, settings),
+        high_certainty(outcomes, breach, settings),
         singling_out(outcomes, breach, settings),
     ]
     for name, attack in _FURTHER.items():

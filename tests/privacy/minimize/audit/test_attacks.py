@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
@@ -73,10 +75,19 @@ def test_certainty_pays() -> None:
     raw = pl.DataFrame({"sex": sex})
     breach = Breach(raw, pl.DataFrame({"z": told.astype(str)}), ("sex",), held_back(raw, 0.33, 1))
     outcomes = reconstruction(breach, Audit(trained=False))
-    rows = high_certainty(outcomes, Audit(trained=False))
+    rows = high_certainty(outcomes, breach, Audit(trained=False))
     by_percent = dict(rows.select("percent", "accuracy").iter_rows())
     assert 1.0 == by_percent[1] == by_percent[10]
     assert by_percent[100] == outcomes[0].accuracy < by_percent[50]
+    clients = replace(breach, clients=pl.Series(np.arange(3_000) // 10))
+    wider = high_certainty(outcomes, clients, Audit(trained=False))
+    whole = [one.filter(percent=100).select("low", "high").row(0) for one in (rows, wider, _all(outcomes, clients))]
+    assert whole[1] == pytest.approx(whole[2])
+    assert whole[1] != whole[0]
+
+
+def _all(outcomes: list, breach: Breach) -> pl.DataFrame:
+    return results("reconstruction", outcomes, breach, Audit(trained=False))
 
 
 def test_singling_out_scores_those_alone() -> None:

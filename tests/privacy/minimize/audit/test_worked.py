@@ -60,7 +60,7 @@ def test_reconstruction_by_hand(sexes: Breach) -> None:
 def test_certainty_by_hand(sexes: Breach) -> None:
     """The guesses in a have 4 votes of 5, those elsewhere 6 of 10: two of the three in a are right, by expectation."""
     settings = Audit(trained=False, certain=(20, 40, 60, 80, 100))
-    rows = high_certainty(reconstruction(sexes, settings), settings)
+    rows = high_certainty(reconstruction(sexes, settings), sexes, settings)
 
     expected = [Fraction(2, 3), Fraction(2, 3), Fraction(2, 3), Fraction(5, 8), Fraction(3, 5)]
     assert expected == [Fraction(share).limit_denominator(100) for share in rows["accuracy"]]
