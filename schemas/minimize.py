@@ -60,7 +60,8 @@ class Fit(Section):
     compat: Literal["datamin-0736fd2"] | None = None
     """Reproduces the defects of the authors' released code, for runs beside it; it implies the greedy search."""
     max_bins: Annotated[int, Field(ge=2, le=65_000)] = 256
-    """A column of more distinct values is cut at this many quantiles first."""
+    """A column of more distinct values is cut at this many quantiles first. Of more names, unless they are personal,
+    the commonest are kept, and the others share a bucket with those that the sample does not have."""
     personal_bins: Annotated[int, Field(ge=2, le=16)] = 16
     """Quantile codes of a personal attribute that is a number or a date."""
     max_classes: Annotated[int, Field(ge=2)] = 100
@@ -70,7 +71,7 @@ class Fit(Section):
     scratch: str | None = None
     """Folder for the coded sample of the engines `duckdb` and `spark`; one that all executors can read. By default the
     system's."""
-    seed: int = 43
+    seed: Annotated[int, Field(ge=0)] = 43
     """Seed of the draw of look-ahead rows and of folds."""
 
     @model_validator(mode="after")
@@ -82,6 +83,8 @@ class Fit(Section):
             else set()
         )
         twice = {name for name in roles if roles.count(name) > 1} - both
+        if repeated := sorted({name for name in self.personal or () if (self.personal or ()).count(name) > 1}):
+            raise ValueError(f"personal names {', '.join(repeated)} twice")
         if twice:
             raise ValueError(f"{', '.join(sorted(twice))} has two roles; give each column one")
         unknown = set(self.leakage_weights) - set(self.personal or self.leakage_weights)
@@ -134,6 +137,9 @@ class Sweep(Section):
     """Share of the other rows (clients) by which the front and the pick are chosen; no search sees them."""
     tolerance: Annotated[float, Field(ge=0, lt=1)] = 0.01
     """The pick has the least risk among those whose error is within this much of the raw data's, on validation rows."""
+    standard_errors: Annotated[float, Field(ge=0)] = 1.0
+    """Where this many standard errors of the difference between the two errors are more, they are the tolerance: few
+    validation rows cannot tell smaller differences from chance. 0 for the tolerance alone."""
     choice: Choice | None = None
     """A person's choice instead of the rule's."""
 

@@ -16,7 +16,7 @@ from flows.learning import asked, sample
 from privacy.minimize.learn import Swept, enough, sweep
 from privacy.minimize.learn import fit as fit_once
 from privacy.minimize.policy import Policy
-from schemas.errors import InputError
+from schemas.errors import InputError, UsageError
 from schemas.minimize import SampleSize, Sweep
 
 __all__ = ["fit", "sample_size"]
@@ -50,6 +50,7 @@ def _keys(command: Callable[..., None]) -> Callable[..., None]:
 @_keys
 @click.option("--missing", multiple=True, default=("",), help="Text for a missing value in CSV files (default: none).")
 @click.option("--tolerance", type=float, help="Error above that of raw data which is allowed (default 0.01).")
+@click.option("--standard-errors", type=float, help="Standard errors that the tolerance is at least (default 1).")
 @click.option("--alpha", type=float, help="Learn this one policy, without a sweep; with --leaves.")
 @click.option("--leaves", type=int, help="Budget of leaves of the one policy.")
 @click.option("--release", type=click.Choice(["attribute", "cell"]), help="Only this form of release.")
@@ -62,6 +63,7 @@ def fit(  # noqa: PLR0917 - options
     config: Path | None,
     missing: tuple[str, ...],
     tolerance: float | None,
+    standard_errors: float | None,
     alpha: float | None,
     leaves: int | None,
     release: str | None,
@@ -74,11 +76,17 @@ def fit(  # noqa: PLR0917 - options
     """Learn a policy from INPUT: a small consented sample of records at full resolution.
 
     Policies of many sizes are learned. The pick has the least risk among those whose error is within the tolerance of
-    the raw data's, on records that none of them saw; --alpha, --leaves and --release choose another. The figures are
-    of further records that did not decide the pick. Risks are empirical: a stronger attacker may exist.
+    the raw data's, or cannot be told from it, on records that none of them saw; --alpha, --leaves and --release choose
+    another. The figures are of further records that did not decide the pick. Risks are empirical: a stronger attacker
+    may exist.
     """
-    sweeping = {"tolerance": tolerance, "releases": (release,) if release else None}
+    sweeping = {"tolerance": tolerance, "standard_errors": standard_errors, "releases": (release,) if release else None}
     once = {"alpha": alpha, "max_leaf_nodes": leaves, "release": release}
+    if (alpha is None) != (leaves is None):
+        raise UsageError(
+            "--alpha and --leaves choose one policy together; received one of them.",
+            hint="give both; or neither, and policies of many sizes are learned.",
+        )
     wanted = asked(config, keys | (once if alpha is not None and leaves is not None else {}), sweeping)
     frame = sample(source, wanted.fit, missing)
     if alpha is not None and leaves is not None:

@@ -95,7 +95,7 @@ class Policy(Section):
 
     def _faults(self) -> Iterator[str]:
         yield from (f"column {name!r} has a rule and is passed through; keep one" for name in self._twice())
-        yield from _name_faults([*self.inputs, *([CELL] if self.release == CELL else [])])
+        yield from name_faults([*self.inputs, *([CELL] if self.release == CELL else [])])
         if (self.release == CELL) != (self.cells is not None):
             yield "cells are given for release 'cell', and for no other"
         if self.cells is not None:
@@ -220,7 +220,7 @@ class Policy(Section):
         return yaml.dump(shown, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
-def _name_faults(names: list[str]) -> Iterator[str]:
+def name_faults(names: list[str]) -> Iterator[str]:
     """Name what some engine cannot tell apart, or cannot name at all."""
     yield from (f"column {name!r} cannot be named in SQL" for name in names if not name or "\0" in name)
     seen: dict[str, str] = {}

@@ -6,13 +6,13 @@ empirical risk: a stronger attacker may exist.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
-from privacy.minimize.evaluate.encoding import Attack, cells, codes, is_continuous, numbers, target
+from privacy.minimize.evaluate.encoding import Attack, Cells, cells, codes, is_continuous, numbers, target
 from privacy.minimize.evaluate.table_adversary import Guesses, guess_by_table, guess_majority
 from privacy.minimize.evaluate.trained_adversary import guess_by_training
 from schemas.errors import UsageError
@@ -118,11 +118,9 @@ def reconstruct(  # noqa: PLR0913 - two samples, and five settings with defaults
 
     Parameters
     ----------
-    train
-        The attacker's own sample, with the truth.
-    test
-        The records attacked; their truth serves to score the guesses. A guess of a continuous attribute is right
-        within 5 % of its range.
+    train, test
+        The attacker's own sample, and the records attacked, whose truth serves to score the guesses. A guess of a
+        continuous attribute is right within 5 % of its range.
     own
         For each attribute the known columns that hold its own buckets, which rule values out. By default the known
         column of the same name.
@@ -143,10 +141,8 @@ def reconstruct(  # noqa: PLR0913 - two samples, and five settings with defaults
 
     Raises
     ------
-    UsageError
-        If the columns of both samples differ.
-    MissingExtra
-        If training is asked for and scikit-learn is not installed.
+    UsageError, MissingExtra
+        If the columns of both samples differ, or scikit-learn is not there to train.
 
     Examples
     --------
@@ -159,18 +155,12 @@ def reconstruct(  # noqa: PLR0913 - two samples, and five settings with defaults
     coded = {column.name: codes(column)[0] for column in known}
     learned = [column for column in known if column.name not in untrained]
     features = [_feature(column, coded[column.name]) for column in learned] if trained else None
-    levels = [list(coded), *([released] if released is not None else [])]
-    known_cells = [cells([coded[name] for name in level], len(personal)) for level in levels]
+    levels = [_cells_of(coded, names, len(personal)) for names in (coded, released) if names is not None]
+    holders = {name: [name] for name in coded} if own is None else own
     outcomes = []
     for column in personal:
-        buckets = own.get(column.name, ()) if own is not None else [column.name] * (column.name in coded)
-        attack = Attack(
-            known_cells,
-            cells([coded[name] for name in buckets], len(personal)),
-            target(column),
-            len(train.personal),
-            train.weights,
-        )
+        held = _cells_of(coded, holders.get(column.name, ()), len(personal))
+        attack = Attack(levels, held, target(column), len(train.personal), train.weights)
         outcomes.append(_outcome(column.name, attack, features, test.weights, seed))
     return outcomes
 
@@ -184,6 +174,10 @@ def _both(kind: str, train: pl.DataFrame, test: pl.DataFrame) -> pl.DataFrame:
 def _feature(column: pl.Series, coded: np.ndarray) -> np.ndarray:
     """Return a column as training sees it: numbers where there are many, else categories."""
     return numbers(column) if is_continuous(column) else coded
+
+
+def _cells_of(coded: Mapping[str, np.ndarray], names: Iterable[str], rows: int) -> Cells:
+    return cells([coded[name] for name in names], rows)
 
 
 def _outcome(

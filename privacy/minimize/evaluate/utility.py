@@ -92,8 +92,13 @@ def standard_error(
     return float(np.sqrt(squares.sum()) / each.sum())
 
 
-def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:
+def class_shares(fold: Fold, classes: int, seed: int = 0) -> npt.NDArray[np.float64]:
     """Return how likely gradient boosting holds each class to be, row by row of the data that it is trained on.
+
+    Parameters
+    ----------
+    classes
+        Number of classes, those included that the rows do not have.
 
     Raises
     ------
@@ -102,7 +107,10 @@ def class_shares(fold: Fold, seed: int = 0) -> npt.NDArray[np.float64]:
     """
     features = fold.matrix(list(fold.release))
     model = gradient_boosting()(random_state=seed)
-    shares = np.zeros((len(features), int(fold.target.max()) + 1))
+    shares = np.zeros((len(features), classes))
+    if (fold.target == fold.target[0]).all():
+        shares[:, fold.target[0]] = 1
+        return shares
     with one_thread():
         model.fit(features, fold.target, sample_weight=fold.weights)
         shares[:, model.classes_] = model.predict_proba(features)

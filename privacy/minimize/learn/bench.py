@@ -86,7 +86,8 @@ class Bench:
         """How likely each class of each target is at full resolution, one row per distinct training row."""
         release = self._everything.release(self.distinct)
         seed = self._binning.config.seed
-        return [class_shares(Fold(release, target, self.distinct.weights), seed) for target in self.distinct.targets]
+        pairs = zip(self.distinct.targets, self.distinct.layout.targets, strict=True)
+        return [class_shares(Fold(release, target, self.distinct.weights), classes, seed) for target, classes in pairs]
 
     @cached_property
     def raw_errors(self) -> Errors:
@@ -170,10 +171,9 @@ def _divided(binning: Binning, sample: Sample, share: float) -> tuple[Sample, Sa
 
 
 def _held(binning: Binning, sample: Sample, share: float) -> npt.NDArray[np.bool_]:
-    columns = dict(zip(binning.names, sample.columns, strict=True))
-    rows = pl.DataFrame(columns | {f"target {number}": codes for number, codes in enumerate(sample.targets)})
+    rows = pl.DataFrame({f"{place}": codes for place, codes in enumerate((*sample.columns, *sample.targets))})
     client = None
     if sample.clients is not None:
-        client = "client number"
+        client = "client"
         rows = rows.with_columns(pl.Series(client, sample.clients))
     return held_back(rows, share, binning.config.seed, client)

@@ -19,11 +19,15 @@ from schemas.minimize import Fit
 
 __all__ = ["CLIENT_ROWS", "Binning", "bin_sample", "checksum", "collapse", "draw", "fingerprint", "row_hashes"]
 
-CLIENT_ROWS = "rows of the client"
-"""Column that says, in batches, how many rows of the whole table are the client's."""
+CLIENT_ROWS = "\0rows of the client"
+"""Column that says, in batches, how many rows of the whole table are the client's; no column may be named so."""
 _WEIGHT_UNIT = 1_024
 _CLIENT_UNIT = 1 << 20
+_MOST_WEIGHT = 1e12
+_MOST_PAIRS = 1 << 27
+"""Pairs of a value and a personal value (or class) that are counted: a gigabyte of counts for each part held."""
 _KEY_BITS = 62
+_ALL = 1 << 31
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _SHIFT = np.uint64(29)
 
@@ -66,21 +70,23 @@ class Binning:
         weight, unit = _weight(frame, schema, config)
         wanted = [*attributes, *config.targets]
         counts = pl.collect_all(
-            [frame.group_by(name).agg(weight.alias("weight")) for name in wanted], engine="streaming"
+            [frame.group_by(value=pl.col(name)).agg(weight=weight) for name in wanted], engine="streaming"
         )
         if not counts[0].height:
             raise InputError("the sample has no rows.")
         codings = [
-            learn_coding(table, named=name in config.categorical, max_bins=_most_bins(config))
+            learn_coding(name, table, named=name in config.categorical, max_bins=_most_bins(name, table, config))
             for name, table in zip(attributes, counts, strict=False)
         ]
-        targets = tuple(_target(table, config) for table in counts[len(attributes) :])
+        tables = zip(config.targets, counts[len(attributes) :], strict=True)
+        targets = tuple(_target(name, table, config) for name, table in tables)
         layout = Layout(
             codings,
             [coding.bins for coding in targets],
             _personal(codings, config),
             _CLIENT_UNIT if config.client else unit,
         )
+        _refuse_wide(layout)
         clients = None
         if config.client is not None:
             clients = frame.select(pl.col(config.client).n_unique()).collect(engine="streaming").item()
@@ -216,27 +222,53 @@ def _weight(frame: pl.LazyFrame, schema: Mapping[str, pl.DataType], config: Fit)
         raise InputError(f"weights are numbers; column {config.weight!r} is of type {schema[config.weight]}.")
     number = given.cast(pl.Float64)
     sound = (number > 0) & number.is_finite()
-    checks = frame.select(bad=(~sound.fill_null(value=False)).sum(), whole=(number == number.round()).all())
-    bad, whole = checks.collect(engine="streaming").row(0)
+    checks = frame.select(
+        bad=(~sound.fill_null(value=False)).sum(),
+        whole=(number == number.round()).all(),
+        low=number.min(),
+        total=number.sum(),
+    )
+    bad, whole, low, total = checks.collect(engine="streaming").row(0)
     if bad:
         raise InputError(
             f"weights must be positive and finite; {bad} rows of column {config.weight!r} have others.",
             hint="leave such rows out of the sample.",
         )
+    if low is not None and (low < 1 / _WEIGHT_UNIT or total > _MOST_WEIGHT):
+        raise InputError(
+            f"weights go from 1/{_WEIGHT_UNIT} up to a sum of 10^12; those of column {config.weight!r} start at {low:g}"
+            f" and sum to {total:g}.",
+            hint="multiply them all by the same number.",
+        )
     unit = 1 if whole else _WEIGHT_UNIT
     return (number * unit).round().cast(pl.Int64).sum(), unit
 
 
-def _most_bins(config: Fit) -> int:
-    return 1 << 31 if config.compat else config.max_bins
+def _refuse_wide(layout: Layout) -> None:
+    if layout.bins * layout.width <= _MOST_PAIRS:
+        return
+    widest = max(layout.codings, key=lambda coding: coding.bins)
+    raise InputError(
+        f"{layout.bins:,} values of all columns by {layout.width:,} personal values are too many pairs to count; column"
+        f" {widest.name!r} alone has {widest.bins:,} values.",
+        hint="values that are nearly all different identify: drop the column, pass it through, or name the personal"
+        " attributes without it.",
+    )
 
 
-def _target(counts: pl.DataFrame, config: Fit) -> Named:
-    name = counts.columns[0]
-    coding = learn_coding(counts, named=counts.schema[name].is_integer(), max_bins=2)
+def _most_bins(name: str, counts: pl.DataFrame, config: Fit) -> int:
+    """Return the most bins of a column: names that are personal are told apart, however many they are."""
+    of = counts.schema["value"]
+    named = name in config.categorical or not (of.is_numeric() or of.is_temporal())
+    personal = named if config.personal is None else named and name in config.personal
+    return _ALL if config.compat or personal else config.max_bins
+
+
+def _target(name: str, counts: pl.DataFrame, config: Fit) -> Named:
+    coding = learn_coding(name, counts, named=counts.schema["value"].is_integer(), max_bins=_ALL)
     if not isinstance(coding, Named):
         raise InputError(
-            f"target {name!r} of type {counts.schema[name]} has no classes.",
+            f"target {name!r} of type {counts.schema['value']} has no classes.",
             hint="cut it into classes first; text, integers and booleans are read as classes.",
         )
     if coding.missing:

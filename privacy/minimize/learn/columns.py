@@ -48,6 +48,8 @@ class Ordered:
 
     def encode(self, values: pl.Series) -> Codes:
         """Return the bin of each value: how many bins end below it."""
+        if not len(self.highs):
+            return np.zeros(len(values), dtype=np.uint8)
         plain = _without_nan(values)
         below = self.highs.head(max(len(self.highs) - 1, 0)).search_sorted(plain, side="left")
         codes = below.to_numpy().astype(_dtype(self.bins))
@@ -65,7 +67,9 @@ class Named:
     values
         The names, sorted; their places are the codes.
     weights
-        Weight of each value in the sample, missing values last.
+        Weight of each value in the sample, then that of the rest, missing values last.
+    rest
+        True if further values, too many to tell apart, share one code.
     """
 
     name: str
@@ -73,6 +77,7 @@ class Named:
     values: tuple[Any, ...]
     weights: tuple[int, ...]
     missing: bool
+    rest: bool = False
     kind: Literal["map"] = "map"
 
     @property
@@ -81,45 +86,48 @@ class Named:
         return len(self.weights)
 
     def encode(self, values: pl.Series) -> Codes:
-        """Return the code of each value; one that the sample did not hold counts as missing."""
+        """Return the code of each value; one that the sample did not hold counts as the rest, or else as missing."""
         known = pl.Series(self.values, dtype=pl.String if self.type == "str" else None).cast(pl.String)
         codes = values.cast(pl.String).cast(pl.Enum(known), strict=False).to_physical()
-        return codes.cast(pl.UInt32).fill_null(self.bins - 1).to_numpy().astype(_dtype(self.bins))
+        codes = codes.cast(pl.UInt32).fill_null(len(self.values) if self.rest else self.bins - 1).to_numpy()
+        if self.rest and self.missing:
+            codes = np.where(values.is_null().to_numpy(), self.bins - 1, codes)
+        return codes.astype(_dtype(self.bins))
 
 
 Coding = Ordered | Named
 
 
-def learn_coding(counts: pl.DataFrame, *, named: bool, max_bins: int) -> Coding:
+def learn_coding(name: str, counts: pl.DataFrame, *, named: bool, max_bins: int) -> Coding:
     """Return the coding of a column.
 
     Parameters
     ----------
     counts
-        The distinct values and, in column ``weight``, how often each occurs; in any order.
+        The distinct values in column ``value`` and, in ``weight``, how often each occurs; in any order.
     named
         Treat integers as names.
     max_bins
-        Most bins of a column whose values have an order.
+        Most bins. Values that have an order are cut at quantiles; of names the commonest are kept, and the others, and
+        those as rare as they, are one.
 
     Raises
     ------
     InputError
         If a policy cannot speak of columns of this type.
     """
-    name = next(column for column in counts.columns if column != "weight")
-    of = counts.schema[name]
+    of = counts.schema["value"]
     kind = "int" if of == pl.Null else type_name(of)
     if kind is None:
         raise InputError(
             f"column {name!r} is of type {of}, which cannot be made coarse.",
-            hint="cast it to a number, a date, a time, text or a boolean, or leave it out.",
+            hint="cast it to a number, a date (and time), text or a boolean, or leave it out.",
         )
-    tidy = counts.select(_without_nan(counts[name]), "weight").group_by(name).agg(pl.col("weight").sum())
-    missing = int(tidy.filter(pl.col(name).is_null())["weight"].sum())
-    present = tidy.drop_nulls(name).sort(name)
+    tidy = counts.select(_without_nan(counts["value"]), "weight").group_by("value").agg(pl.col("weight").sum())
+    missing = int(tidy.filter(pl.col("value").is_null())["weight"].sum())
+    present = tidy.drop_nulls("value").sort("value")
     if kind in ("str", "bool") or named:
-        return _named(name, kind, present, missing)
+        return _named(name, kind, present, missing, max_bins)
     return _ordered(name, kind, present, missing, max_bins)
 
 
@@ -139,25 +147,30 @@ def quantile_codes(weights: Sequence[int], most: int) -> npt.NDArray[np.intp]:
     return np.unique(place, return_inverse=True)[1]
 
 
-def _named(name: str, kind: TypeName, present: pl.DataFrame, missing: int) -> Named:
+def _named(name: str, kind: TypeName, present: pl.DataFrame, missing: int, max_bins: int) -> Named:
     if kind not in ("str", "int", "bool"):
         raise InputError(
             f"column {name!r} of type {kind} cannot be a column of names.",
             hint="text, integers and booleans can; leave it out of `categorical`.",
         )
     if kind == "str":
-        present = present.with_columns(pl.col(name).cast(pl.String)).sort(name)
-    weights = tuple(present["weight"].to_list()) + ((missing,) if missing else ())
-    return Named(name, kind, tuple(present[name].to_list()), weights, bool(missing))
+        present = present.with_columns(pl.col("value").cast(pl.String)).sort("value")
+    rest = 0
+    if len(present) > max_bins:
+        rarest = present["weight"].top_k(max_bins).min()
+        rest = int(present.filter(pl.col("weight") <= rarest)["weight"].sum())
+        present = present.filter(pl.col("weight") > rarest)
+    weights = (*present["weight"].to_list(), *filter(None, (rest, missing)))
+    return Named(name, kind, tuple(present["value"].to_list()), weights, bool(missing), bool(rest))
 
 
 def _ordered(name: str, kind: TypeName, present: pl.DataFrame, missing: int, max_bins: int) -> Ordered:
-    of = present.schema[name]
+    of = present.schema["value"]
     code = quantile_codes(present["weight"].to_list(), max_bins)
     bins = (
         present.with_columns(code=pl.Series(code))
         .group_by("code")
-        .agg(low=pl.col(name).min(), high=pl.col(name).max(), weight=pl.col("weight").sum())
+        .agg(low=pl.col("value").min(), high=pl.col("value").max(), weight=pl.col("weight").sum())
         .sort("code")
     )
     weights = tuple(bins["weight"].to_list()) + ((missing,) if missing else ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -14,10 +15,10 @@ from privacy.minimize.learn.release import to_policy
 from privacy.minimize.learn.sample import Sample
 from privacy.minimize.learn.search import Search, criterion_of
 from privacy.minimize.learn.stored import counted
-from privacy.minimize.policy import Fitted, Policy
+from privacy.minimize.policy import CELL, Fitted, Policy, name_faults
 from privacy.minimize.rules import TypeName, type_name
 from schemas.errors import InputError
-from schemas.minimize import Fit
+from schemas.minimize import Fit, Release
 
 __all__ = ["fit", "fitted", "generalize", "passed_types", "told_apart"]
 
@@ -47,7 +48,7 @@ def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
     >>> policy.columns["age"].borders, policy.columns["sex"].kind
     (('35',), 'drop')
     """
-    types = passed_types(frame.lazy(), config)
+    types = passed_types(frame.lazy(), config, (config.release,))
     if config.engine != "memory":
         binning = Binning.learn(frame.lazy(), config)
         with counted(frame.lazy(), binning, SCOUTS) as stored:
@@ -106,15 +107,27 @@ def fitted(binning: Binning, rows: int, total: int, **more: Any) -> Fitted:
     )
 
 
-def passed_types(frame: pl.LazyFrame, config: Fit) -> dict[str, TypeName]:
+def passed_types(frame: pl.LazyFrame, config: Fit, releases: Sequence[Release]) -> dict[str, TypeName]:
     """Return the types of the columns that are stored as they come.
+
+    Parameters
+    ----------
+    releases
+        Forms of release that may come of it.
 
     Raises
     ------
     InputError
-        If a policy cannot speak of one of them.
+        If a policy cannot speak of one of them, or of a column's name.
     """
     schema = frame.collect_schema()
+    if faults := list(dict.fromkeys(name_faults(schema.names()))):
+        raise InputError(f"{'; '.join(faults)}.", hint="rename the columns.")
+    if CELL in releases and CELL in [name.lower() for name in schema.names()]:
+        raise InputError(
+            f"column {CELL!r} has the name of the column that a cell release stores.",
+            hint="rename it, or allow attribute releases only.",
+        )
     types = {}
     for name in (*config.targets, *config.passthrough):
         kind = type_name(schema[name]) if name in schema else "str"

@@ -168,7 +168,7 @@ def _stabs(gaps: Sequence[tuple[int, int]]) -> list[int]:
 def _home_of_missing(asked: Sequence[Split], home: npt.NDArray[np.intp]) -> int:
     """Return the bucket whose answers are those of missing values, or a new one."""
     put = [split for split in asked if split.present[-1]]
-    apart = int(home.max()) + 1
+    apart = int(home.max(initial=-1)) + 1
     wanted = [bool(split.left[-1]) for split in put]
     for bucket in range(apart):
         first = int(np.argmax(home == bucket))

@@ -89,11 +89,13 @@ def _categories(coding: Named, buckets: Buckets) -> Categories:
     for value, bucket in zip(coding.values, buckets.tolist(), strict=False):
         names.setdefault(f"g{bucket}", []).append(value)
     home = f"g{buckets[-1]}" if coding.missing else NULL
+    rest = f"g{buckets[len(coding.values)]}" if coding.rest else OTHER
+    together = home == rest and rest not in names
     return Categories(
         type=coding.type,
         buckets={name: tuple(values) for name, values in names.items()},
-        on_null=home if home in names else NULL,
-        on_unseen=OTHER,
+        on_null=OTHER if together else home if home in names else NULL,
+        on_unseen=rest if rest in names else OTHER,
     )
 
 
@@ -103,8 +105,9 @@ def _bucket_names(coding: Coding, buckets: Buckets) -> list[str]:
     if isinstance(rule, Drop):
         return []
     plain = coding.bins - coding.missing
-    if isinstance(rule, Categories):
-        names = [f"g{bucket}" for bucket in buckets[:plain]]
+    if isinstance(rule, Categories) and isinstance(coding, Named):
+        names = [f"g{bucket}" for bucket in buckets[: len(coding.values)]]
+        names += [rule.on_unseen] if coding.rest else []
     else:
         ends = np.flatnonzero(np.diff(buckets[:plain]))
         names = [f"b{number}" for number in np.searchsorted(ends, np.arange(plain))]

@@ -70,7 +70,7 @@ def enough(frame: pl.DataFrame | pl.LazyFrame, config: SampleSize) -> Enough:
     InputError
         If the sample cannot be learned from.
     """
-    types = passed_types(frame.lazy(), config.fit)
+    types = passed_types(frame.lazy(), config.fit, (config.fit.release,))
     binning, sample = bin_sample(frame, config.fit)
     steps: list[Step] = []
     part, found = sample, None

@@ -161,15 +161,21 @@ def sweep(frame: pl.DataFrame | pl.LazyFrame, config: Sweep, progress: Progress 
     Raises
     ------
     UsageError
-        If the configuration names columns that are not there, or a choice that is not in the grid.
+        If the configuration names columns that are not there, or a choice that is not in the grid, or no attribute is
+        personal.
     InputError
         If the sample cannot be learned from.
     MissingExtra
         If scikit-learn is not installed.
     """
     told = progress or Silent()
-    types = passed_types(frame.lazy(), config.fit)
+    types = passed_types(frame.lazy(), config.fit, config.releases)
     binning, sample = bin_sample(frame, config.fit)
+    if not binning.layout.personal:
+        raise UsageError(
+            "no attribute is personal, so that no risk can be measured: all are numbers or dates.",
+            hint="name those that must stay hard to infer as `personal`.",
+        )
     bench = Bench(binning, sample, config.test_share, config.validation_share)
     measured, base = _measure(bench, list(_found(binning, bench, config)), config, told)
     picked, rule = _pick(measured, bench.raw_errors.validation, config)
@@ -301,15 +307,26 @@ def _rank(one: Measured) -> tuple[float, float, int]:
 def _pick(measured: Sequence[Measured], raw_error: float, config: Sweep) -> tuple[int, str]:
     if config.choice is not None:
         return _chosen(measured, config.choice), "chosen by a person"
-    allowed = raw_error + config.tolerance
-    known = {place: one.validation_error for place, one in enumerate(measured) if one.validation_error is not None}
-    good = [place for place, error in known.items() if error <= allowed]
-    if good:
-        within = f"within {config.tolerance:g} of the raw data's"
-        rule = f"least risk with an error of at most {allowed:.4f} on validation rows, {within}"
-        return min(good, key=lambda place: _rank(measured[place])), rule
-    rule = f"least error, for none is within {config.tolerance:g} of the raw data's {raw_error:.4f} on validation rows"
-    return min(known, key=lambda place: (known[place], _rank(measured[place]))), rule
+    known = {place: one for place, one in enumerate(measured) if one.validation_error is not None}
+    good = [place for place, one in known.items() if _above(one, raw_error) <= _allowed(one, config)]
+    raw = f"the raw data's {raw_error:.4f} on validation rows"
+    if not good:
+        picked = min(known, key=lambda place: (known[place].validation_error, _rank(known[place])))
+        return picked, f"least error, for none is within the tolerance of {raw}"
+    picked = min(good, key=lambda place: _rank(known[place]))
+    rule = f"least risk with an error within {config.tolerance:g} of {raw}"
+    if config.standard_errors:
+        width = _allowed(known[picked], config)
+        rule += f", or within {config.standard_errors:g} standard error of the difference; here within {width:.4f}"
+    return picked, rule
+
+
+def _above(one: Measured, raw_error: float) -> float:
+    return np.inf if one.validation_error is None else one.validation_error - raw_error
+
+
+def _allowed(one: Measured, config: Sweep) -> float:
+    return max(config.tolerance, config.standard_errors * (one.doubt or 0))
 
 
 def _chosen(measured: Sequence[Measured], choice: Choice) -> int:

@@ -27,11 +27,11 @@ def halves(known: pl.DataFrame, personal: pl.DataFrame, seed: int = 5) -> tuple[
     return Records(*sides[0]), Records(*sides[1])
 
 
-@given(breaches(most=40), st.randoms(use_true_random=False))
+@given(breaches(most=40), st.integers(0, 9_999))
 @settings(max_examples=20)
-def test_the_order_of_the_rows_does_not_matter(breach: Breach, chance: object) -> None:
+def test_the_order_of_the_rows_does_not_matter(breach: Breach, seed: int) -> None:
     """The table attacker hits equally often when rows are shuffled."""
-    order = np.array(chance.sample(range(len(breach.raw)), len(breach.raw)))
+    order = np.random.default_rng(seed).permutation(len(breach.raw))
     released = breach.released[order] if breach.released.width else breach.released
     shuffled = Breach(breach.raw[order], released, breach.personal, breach.test[order], breach.own)
     first, second = (one.attack(one.personal, trained=False, seed=0) for one in (breach, shuffled))
