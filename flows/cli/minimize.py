@@ -213,7 +213,9 @@ def _show_published(told: dict[str, Any]) -> None:
         return
     console.print(f"Published [bold]{name}[/]: {told['rows']:,} records. {told['audit']}", soft_wrap=True)
     console.print(f"policy   {told['policy']}, sha256 {told['policy_sha256']}", soft_wrap=True)
-    console.print(f"smallest group: {told['smallest_group']:,} records ({told['groups_of_that_size']:,} such groups)")
+    groups = told["groups_of_that_size"]
+    such = f"{groups:,} such group{'s' if groups != 1 else ''}"
+    console.print(f"smallest group: {told['smallest_group']:,} records ({such})")
 
 
 minimize.add_command(fit)

@@ -162,7 +162,7 @@ def _group_outcome(policy: Policy, paths: Sequence[Path], smallest: int) -> Outc
         "smallest_group",
         ", ".join(policy.stored),
         size >= smallest,
-        f"{groups} groups of {size} rows",
-        f"groups of at least {smallest} rows",
+        f"{groups:,} group{'s' if groups != 1 else ''} of {size:,} row{'s' if size != 1 else ''}",
+        f"groups of at least {smallest:,} rows",
         0 if size >= smallest else groups,
     )
