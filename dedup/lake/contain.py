@@ -16,6 +16,7 @@ import polars as pl
 
 from dedup.lake.edges import edge_frame
 from dedup.lake.exact import Context, Solved, Task, solve
+from dedup.lake.faults import Unreadable
 from dedup.lake.min_max import Pairs, Statistics, prune
 from dedup.lake.near import measured
 from dedup.lake.paper import content_pruned, min_max, schema_edges, survival_bound
@@ -77,40 +78,35 @@ def contain(lake: Survey, config: Lake, services: Services) -> Containment:
     config
         Under ``method: exact`` every edge is proved and none is missed; ``method: paper`` runs the published stages.
 
-    Raises
-    ------
-    InputError
-        If a file cannot be read any more.
+    A large file that turns out to be damaged, or to have changed since the survey, is rejected with its table.
     """
-    schemas = [
-        frozenset(column_key(column.name, column.type, column.family, config.policy) for column in table.columns)
-        for table in lake.tables
-    ]
     with engine_of(config, services) as engine:
-        run = _Run(lake, config, services, engine, schemas)
-        return run.by_paper() if config.method == "paper" else run.exactly()
+        while True:
+            try:
+                run = _Run(lake, config, services, engine)
+                return run.by_paper() if config.method == "paper" else run.exactly()
+            except Unreadable as fault:
+                lake = lake.without(fault)
 
 
 class _Run:
     """One run over one lake."""
 
-    def __init__(
-        self,
-        lake: Survey,
-        config: Lake,
-        services: Services,
-        engine: Engine,
-        schemas: Sequence[frozenset[tuple[str, str]]],
-    ) -> None:
+    def __init__(self, lake: Survey, config: Lake, services: Services, engine: Engine) -> None:
         self.lake = lake
         self.config = config
         self.services = services
         self.engine = engine
-        self.schemas = schemas
+        self.schemas = [
+            frozenset(column_key(column.name, column.type, column.family, config.policy) for column in table.columns)
+            for table in lake.tables
+        ]
         self.ledger = _Ledger(lake)
         memory = config.memory_mb * _MIB // 2
         store = store_of(config, services)
-        self.context = Context(lake.storage, store, lake.tables, memory, config.semantics, config.near)
+        self.context = Context(
+            lake.storage, store, lake.tables, memory, config.semantics, config.near, config.near_parents
+        )
         self.projector = Projector(lake.storage, store, lake.tables, memory)
 
     def exactly(self) -> Containment:
@@ -171,8 +167,12 @@ class _Run:
             for number in numbers:
                 if not self.projector.has_cells(number):
                     wanted.setdefault(number, []).append(task.group.columns)
-        jobs = partial(_sort, self.context)
-        return sum(self.engine.map_chunks(jobs, sorted(wanted.items()), 1))
+        read = 0
+        for found in self.engine.map_chunks(partial(_sort, self.context), sorted(wanted.items()), 1):
+            if isinstance(found, Unreadable):
+                raise found
+            read += found
+        return read
 
     def _solved(self, tasks: Sequence[Task]) -> list[Solved]:
         progress, solved = self.services.progress, []
@@ -189,7 +189,7 @@ class _Run:
         renamed = pl.DataFrame(schema=pl.Schema(COLUMN_SUGGESTION.arrow))
         edges = edge_frame(self.projector, pairs, multiset, config)
         if config.near is not None and solved:
-            near = measured(self.projector, solved, config.near)
+            near = measured(self.projector, solved, config.near, config.near_parents)
         if config.suggest_columns:
             renamed = suggestions(self.projector, self.schemas)
         rejections = rejection_frame(lake.rejections)
@@ -199,10 +199,13 @@ class _Run:
 _YES = np.zeros(0, bool)
 
 
-def _sort(context: Context, jobs: list[tuple[int, list[tuple[str, ...]]]]) -> Iterator[int]:
+def _sort(context: Context, jobs: list[tuple[int, list[tuple[str, ...]]]]) -> Iterator[int | Unreadable]:
     projector = Projector(context.storage, context.store, context.tables, context.memory)
     for table, projections in jobs:
-        yield projector.sort_large(table, projections)
+        try:
+            yield projector.sort_large(table, projections)
+        except Unreadable as fault:
+            yield fault
 
 
 def _members(pairs: Pairs) -> np.ndarray:

@@ -21,8 +21,9 @@ __all__ = ["Context", "Solved", "Task", "solve"]
 
 _SLACK = 0.25
 """A pair is a candidate for near-containment from this much less than the asked share of sampled rows on."""
-_NEAREST = 4
-"""Parents looked at for each nearly contained child."""
+_LEAST = 1 / 16
+_LOOKED_AT = 16
+"""Parents that are measured for each that is told, those that share most sampled rows first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ class Context:
         Bytes that fingerprints may take.
     near
         Least share of near-containment; None looks for none.
+    near_parents
+        Parents to tell of each nearly contained child.
     """
 
     storage: Storage
@@ -43,6 +46,7 @@ class Context:
     memory: int
     semantics: str
     near: float | None
+    near_parents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +114,21 @@ class _Solver:
 
     def solved(self) -> Solved:
         began = time.monotonic()
-        candidates, near = self._sampled()
+        candidates, near, share = self._sampled()
         between = time.monotonic()
         edges, multiset = self._proved(candidates)
         spent = between - began, time.monotonic() - between
-        near = _without(near, edges)
+        near = self._nearest(near, share, edges)
         return Solved(self.columns, self.task.edges, len(candidates), edges, multiset, near, *spent)
 
-    def _sampled(self) -> tuple[Pairs, Pairs]:
+    def _sampled(self) -> tuple[Pairs, Pairs, np.ndarray]:
         group, pairs = self.task.group, self.task.pairs
         tables = self.context.tables
         filled = [number for number in self._at_hand(group.children) if tables[number].rows]
         parents = self._at_hand(group.parents)
         vacuous = self._vacuous()
         if not filled or (pairs is not None and not len(pairs) and self.context.near is None):
-            return vacuous, _NONE
+            return vacuous, _NONE, _NO_SHARE
         self.projector.warm(parents, self.columns)
         heads = [self.rows(number).low.head(SAMPLE_ROWS) for number in filled]
         found = postings(heads, [lambda number=number: self.rows(number).low for number in parents])
@@ -134,7 +138,8 @@ class _Solver:
         passed = passed.take(passed.children != passed.parents)
         if pairs is not None:
             passed = passed.take(np.isin(_packed(passed), _packed(pairs)))
-        return _joined(vacuous, passed), self._near(found, children, holders)
+        near, share = self._near(found, children, holders)
+        return _joined(vacuous, passed), near, share
 
     def _at_hand(self, numbers: Sequence[int]) -> list[int]:
         """Return the tables that some open pair needs, and those whose fingerprints cost no reading."""
@@ -152,16 +157,23 @@ class _Solver:
         pairs = Pairs(children, np.tile(np.array(group.parents, np.int64), len(empty)))
         return pairs.take(pairs.children != pairs.parents)
 
-    def _near(self, found: Postings, children: np.ndarray, parents: np.ndarray) -> Pairs:
+    def _near(self, found: Postings, children: np.ndarray, parents: np.ndarray) -> tuple[Pairs, np.ndarray]:
+        """Return the pairs that share many sampled rows, and the share of them."""
         if self.context.near is None:
-            return _NONE
-        at_child, at_parent, share = found.shared(self.context.near - _SLACK)
-        other = children[at_child] != parents[at_parent]
-        at_child, at_parent, share = at_child[other], at_parent[other], share[other]
-        order = np.lexsort((at_parent, -share, at_child))
-        place = np.arange(len(order)) - np.searchsorted(at_child[order], at_child[order])
-        best = order[place < _NEAREST]
-        return Pairs(children[at_child[best]], parents[at_parent[best]])
+            return _NONE, _NO_SHARE
+        at_child, at_parent, share = found.shared(max(self.context.near - _SLACK, _LEAST))
+        pairs = Pairs(children[at_child], parents[at_parent])
+        other = pairs.children != pairs.parents
+        return pairs.take(other), share[other]
+
+    def _nearest(self, pairs: Pairs, share: np.ndarray, edges: Pairs) -> Pairs:
+        """Return which pairs are to be measured: no edge, and of each child those that share most."""
+        left = ~np.isin(_packed(pairs), _packed(edges))
+        pairs, share = pairs.take(left), share[left]
+        order = np.lexsort((pairs.parents, -share, pairs.children))
+        ordered = pairs.children[order]
+        place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
+        return pairs.take(order[place < _LOOKED_AT * self.context.near_parents])
 
     def _proved(self, candidates: Pairs) -> tuple[Pairs, np.ndarray]:
         order = np.lexsort((candidates.children, candidates.parents))
@@ -180,6 +192,7 @@ class _Solver:
 
 
 _NONE = Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64))
+_NO_SHARE = np.zeros(0)
 
 
 def _packed(pairs: Pairs) -> np.ndarray:
@@ -188,7 +201,3 @@ def _packed(pairs: Pairs) -> np.ndarray:
 
 def _joined(*parts: Pairs) -> Pairs:
     return Pairs(np.concatenate([part.children for part in parts]), np.concatenate([part.parents for part in parts]))
-
-
-def _without(pairs: Pairs, others: Pairs) -> Pairs:
-    return pairs.take(~np.isin(_packed(pairs), _packed(others)))

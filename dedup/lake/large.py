@@ -13,15 +13,14 @@ import pyarrow.parquet as pq
 
 from dedup.lake import bounds, delimited
 from dedup.lake.faults import NotATable
+from dedup.lake.lines import merged_schema, schema_text
 from dedup.lake.readers import (
     BLOCK,
     columns_of,
     content_frame,
     leaf_expressions,
-    merged_schema,
     naming_faults,
     pieces,
-    schema_text,
 )
 from dedup.lake.storage import File, Storage
 from dedup.lake.tables import Column, Found, Print

@@ -25,13 +25,15 @@ _LONGEST = 200
 Near = tuple[int, int, float, int, tuple[int, ...]]
 
 
-def measured(projector: Projector, solved: Iterable[Solved], least: float) -> pl.DataFrame:
+def measured(projector: Projector, solved: Iterable[Solved], least: float, most: int) -> pl.DataFrame:
     """Measure the pairs that samples called near, as the contract `near_containment` has them.
 
     Parameters
     ----------
     least
         Least share of the child's distinct rows that the parent holds.
+    most
+        Parents told of each child.
     """
     rows = []
     for group in solved:
@@ -39,8 +41,8 @@ def measured(projector: Projector, solved: Iterable[Solved], least: float) -> pl
         by_child: dict[int, list[Near]] = defaultdict(list)
         for found in _counted(projector, group, least):
             by_child[found[0]].append(found)
-        for child, near in by_child.items():
-            table = projector.tables[child]
+        for child, measured_ones in by_child.items():
+            table, near = projector.tables[child], sorted(measured_ones, key=lambda one: (-one[2], one[1]))[:most]
             wanted = {hash_ for one in near for hash_ in one[4]}
             samples = _rows_of(projector, table, group.columns, wanted)
             rows += [_row(table, projector.tables[one[1]], one, samples) for one in near]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any
 
 import polars as pl
 
 from dedup.lake import delimited
 from dedup.lake.delimited import Dialect
 from dedup.lake.faults import NotATable
+from dedup.lake.lines import lines_frame, schema_of
 from dedup.lake.storage import Changed, File, Storage
 from dedup.lake.tables import Column, Print
 from dedup.lake.values import family, type_name
@@ -24,11 +24,11 @@ __all__ = [
     "content_frame",
     "leaf_expressions",
     "leaf_frame",
-    "merged_schema",
     "naming_faults",
     "pieces",
 ]
 
+_TWICE = re.compile("duplicate|more than one occurrence", re.IGNORECASE)
 BLOCK = 1 << 23
 """Bytes of text that are parsed together."""
 
@@ -44,7 +44,7 @@ def naming_faults() -> Iterator[None]:
         raise NotATable("unreadable", error.strerror or str(error)) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, ValueError) as error:
         said = str(error).split("\n")[0]
-        reason = "duplicate_columns" if "duplicate" in said.lower() else "malformed"
+        reason = "duplicate_columns" if _TWICE.search(said) else "malformed"
         raise NotATable(reason, said or type(error).__name__) from error
 
 
@@ -100,7 +100,7 @@ def content_frame(of: str, content: bytes) -> pl.DataFrame:
     """Read a whole Parquet or JSON lines file; see `delimited` for CSV."""
     if of == "parquet":
         return pl.read_parquet(io.BytesIO(content))
-    return _json(delimited.unicode(content)[0])
+    return lines_frame(delimited.unicode(content)[0])
 
 
 def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.LazyFrame]:
@@ -119,15 +119,15 @@ def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.L
         dialect = dict(found.dialect)
         with storage.open(file) as handle:
             if of == "jsonl" and "schema" not in dialect:
-                yield _json(delimited.unicode(handle.read())[0]).lazy()
+                yield lines_frame(delimited.unicode(handle.read())[0]).lazy()
                 return
             if file.bytes <= BLOCK:
                 texts = iter([delimited.unicode(handle.read())[0]])
             else:
                 texts = delimited.blocks(handle, dialect["encoding"], BLOCK, quoted=of == "csv")
             if of == "jsonl":
-                schema = _schema(dialect["schema"])
-                yield from (_json(text, schema).lazy() for text in texts if text.strip())
+                schema = schema_of(dialect["schema"])
+                yield from (lines_frame(text, schema).lazy() for text in texts if text.strip())
             else:
                 yield from _delimited(texts, Dialect(names=tuple(column.name for column in found.columns), **dialect))
 
@@ -154,25 +154,3 @@ def batches(frame: pl.LazyFrame) -> Iterator[pl.DataFrame]:
         yield batch
     if empty:
         yield frame.head(0).collect()
-
-
-def merged_schema(schemas: list[pl.Schema]) -> pl.Schema:
-    """Return the schema that holds the values of all ``schemas``."""
-    return pl.concat([pl.DataFrame(schema=schema) for schema in schemas], how="diagonal_relaxed").schema
-
-
-def schema_text(schema: pl.Schema) -> str:
-    """Write a schema as text; `_schema` reads it."""
-    target = io.BytesIO()
-    pl.DataFrame(schema=schema).write_ipc(target)
-    return base64.b64encode(target.getvalue()).decode()
-
-
-def _schema(text: str) -> pl.Schema:
-    return pl.read_ipc_schema(io.BytesIO(base64.b64decode(text)))  # type: ignore[return-value]
-
-
-def _json(text: bytes, schema: Any = None) -> pl.DataFrame:
-    if schema is not None:
-        return pl.read_ndjson(io.BytesIO(text), schema=schema)
-    return pl.read_ndjson(io.BytesIO(text), infer_schema_length=None)

@@ -7,17 +7,18 @@ of 64 bits that share nothing: so any projection follows from cells that were ha
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
+from dedup.lake.faults import NotATable, Unreadable
 from dedup.lake.readers import batches, leaf_expressions, naming_faults, pieces
-from dedup.lake.storage import Storage
+from dedup.lake.storage import File, Storage
 from dedup.lake.tables import Table
 from dedup.lake.values import LANES, cell, salt
 from dedup.text.hashing import mix
-from schemas.errors import InputError
 from schemas.ids import digest
 
 __all__ = [
@@ -51,18 +52,20 @@ def read(storage: Storage, table: Table, columns: Iterable[str] | None = None) -
 
     Raises
     ------
-    InputError
+    Unreadable
         If a file cannot be read any more.
     """
     wanted = [column.name for column in table.columns] if columns is None else list(columns)
-    for piece, leaves, keys in _pieces(storage, table):
+    for piece, leaves, keys, file in _pieces(storage, table):
         known = dict(keys)
         asked = [
             leaves[name][0].alias(name) if name in leaves else pl.lit(known.get(name), pl.String).alias(name)
             for name in wanted
         ]
         names = leaves.keys() & set(wanted)
-        yield from batches(piece.select(asked) if names else _index(piece).with_columns(asked).select(wanted))
+        rows = piece.select(asked) if names else _index(piece).with_columns(asked).select(wanted)
+        with _reading(table, file):
+            yield from batches(rows)
 
 
 def fingerprints(
@@ -116,7 +119,7 @@ def row_lanes(
     tuple
         ``low, high`` of the first projection, ``low, high`` of the second, ...
     """
-    for piece, leaves, keys in _pieces(storage, table):
+    for piece, leaves, keys, file in _pieces(storage, table):
         constants = dict(keys)
         used = sorted({name for projection in projections for name in projection if name in leaves})
         plain = piece.select([leaves[name][0].alias(name) for name in used]) if used else _index(piece)
@@ -131,10 +134,11 @@ def row_lanes(
         names = [lane.meta.output_name() for lane in lanes]
         sampled = []
         asked = plain.select(kept + lanes) if used else plain.with_columns(lanes).drop(_ROW)
-        for batch in batches(asked):
-            if sample:
-                sampled.append(batch.filter(pl.col(names[0]) <= sample.last))
-            yield tuple(batch[name] for name in names)
+        with _reading(table, file):
+            for batch in batches(asked):
+                if sample:
+                    sampled.append(batch.filter(pl.col(names[0]) <= sample.last))
+                yield tuple(batch[name] for name in names)
         if sample:
             rows = pl.concat(sampled)
             terms = [_term(name, leaves, constants, policy, 0).alias(name) for name in projections[0]]
@@ -159,10 +163,11 @@ def sampled_cells(
     storage: Storage, table: Table, columns: Sequence[str], policy: str, last: int
 ) -> Iterator[pl.DataFrame]:
     """Yield the first lane of the cells of the rows whose fingerprint's first lane is at most ``last``."""
-    for piece, leaves, keys in _pieces(storage, table):
+    for piece, leaves, keys, file in _pieces(storage, table):
         plain = piece.select([leaves[name][0].alias(name) for name in columns if name in leaves])
         terms = [_term(name, leaves, dict(keys), policy, 0).alias(name) for name in columns]
-        yield from batches(plain.select(terms).filter(pl.sum_horizontal(pl.all()) <= last))
+        with _reading(table, file):
+            yield from batches(plain.select(terms).filter(pl.sum_horizontal(pl.all()) <= last))
 
 
 def salted(column: str, value: str | None, policy: str, lane: int) -> np.uint64:
@@ -177,20 +182,21 @@ def _term(name: str, leaves: Leaves, constants: dict[str, str | None], policy: s
     return pl.lit(int(salted(name, constants.get(name), policy, lane)), pl.UInt64)
 
 
-def _pieces(storage: Storage, table: Table) -> Iterator[tuple[pl.LazyFrame, Leaves, Keys]]:
+def _pieces(storage: Storage, table: Table) -> Iterator[tuple[pl.LazyFrame, Leaves, Keys, File]]:
     for file, found, keys in zip(table.files, table.prints, table.partitions, strict=True):
-        try:
-            with naming_faults():
-                for piece in pieces(storage, table.format, file, found):
-                    yield piece, leaf_expressions(piece.collect_schema()), keys
-                storage.unchanged(file, file.bytes)
-        except Exception as error:
-            if not hasattr(error, "reason"):
-                raise
-            raise InputError(
-                f"{table.name}: {file.name} cannot be read any more: {error}.",
-                hint="it was readable when the lake was scanned; scan again.",
-            ) from error
+        with _reading(table, file):
+            for piece in pieces(storage, table.format, file, found):
+                yield piece, leaf_expressions(piece.collect_schema()), keys, file
+            storage.unchanged(file, file.bytes)
+
+
+@contextmanager
+def _reading(table: Table, file: File) -> Iterator[None]:
+    try:
+        with naming_faults():
+            yield
+    except NotATable as fault:
+        raise Unreadable(table.name, file.name, fault) from fault
 
 
 def _index(piece: pl.LazyFrame) -> pl.LazyFrame:

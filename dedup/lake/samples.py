@@ -8,23 +8,27 @@ each child, looked up in lists of the tables that hold it, so that pairs without
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from dedup.lake.lanes import Lane
-from dedup.text.ragged import spans
+from dedup.text.ragged import budgeted, spans
 
 __all__ = ["SAMPLE_ROWS", "Postings", "postings", "survival"]
 
 SAMPLE_ROWS = 16
 """Rows sampled of each child."""
-_COMMON = 64
+_COMMON = 256
 """A row in more tables than this tells nothing about near-containment."""
+_PAIRS = 1 << 20
+"""Pairs looked at together, about."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Postings:
     """Which tables hold which sampled rows.
 
@@ -53,27 +57,48 @@ class Postings:
 
     def holding(self, children: np.ndarray, parents: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return those of some pairs in which the parent holds every sampled row of the child."""
-        keys = np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts)) * self.parents + self.holders
         for place in range(self.samples.shape[1]):
-            wanted = self.samples[children, place] * self.parents + parents
-            at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-            found = keys[at] == wanted if len(keys) else np.zeros(len(wanted), bool)
+            found = self._held(self.samples[children, place], parents)
             children, parents = children[found], parents[found]
         return children, parents
 
     def shared(self, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return pairs that share a sampled row, and the share of it, from ``least`` on; very common rows aside."""
-        children = np.repeat(np.arange(len(self.samples)), self.samples.shape[1])
-        rows = self.samples.ravel()
-        counts = self.starts[rows + 1] - self.starts[rows]
+        """Return pairs that share a sampled row, and the share of it, from ``least`` on.
+
+        A parent that holds that share of k rows holds one of the k - least k + 1 rarest, so only those are looked up;
+        rows in very many tables are left aside.
+        """
+        k = self.samples.shape[1]
+        rare = self.samples[:, : k - math.ceil(least * k) + 1]
+        counts = self.starts[rare + 1] - self.starts[rare]
         counts = np.where(counts > _COMMON, 0, counts)
-        owner = np.repeat(children, counts)
-        keys, times = np.unique(
-            owner * self.parents + self.holders[spans(self.starts[rows], counts)], return_counts=True
-        )
+        found = [
+            self._shared(np.arange(cut.start, cut.stop), rare[cut], counts[cut], least)
+            for cut in budgeted(counts.sum(axis=1), _PAIRS)
+        ]
+        return tuple(np.concatenate(parts) for parts in zip(*found, strict=True))  # type: ignore[return-value]
+
+    def _shared(
+        self, children: np.ndarray, rare: np.ndarray, counts: np.ndarray, least: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        owner = np.repeat(np.repeat(children, rare.shape[1]), counts.ravel())
+        held = self.holders[spans(self.starts[rare.ravel()], counts.ravel())]
+        pairs = np.unique(owner * self.parents + held)
+        children, parents = pairs // self.parents, pairs % self.parents
+        times = sum(self._held(self.samples[children, place], parents) for place in range(self.samples.shape[1]))
         share = times / self.samples.shape[1]
         keep = share >= least
-        return keys[keep] // self.parents, keys[keep] % self.parents, share[keep]
+        return children[keep], parents[keep], share[keep]
+
+    def _held(self, rows: np.ndarray, parents: np.ndarray) -> np.ndarray:
+        """Tell for each pair of a row and a parent whether the parent holds the row."""
+        wanted = rows * self.parents + parents
+        at = np.minimum(np.searchsorted(self._keys, wanted), max(len(self._keys) - 1, 0))
+        return self._keys[at] == wanted if len(self._keys) else np.zeros(len(wanted), bool)
+
+    @cached_property
+    def _keys(self) -> np.ndarray:
+        return np.repeat(np.arange(len(self.starts) - 1), np.diff(self.starts)) * self.parents + self.holders
 
 
 def postings(heads: Sequence[np.ndarray], parents: Sequence[Callable[[], Lane]]) -> Postings:
@@ -128,6 +153,6 @@ def survival(distinct: int, missing: int, sampled: int) -> float:
     >>> round(survival(100, 10, 10), 5)
     0.33048
     """
-    from math import comb
-
-    return comb(distinct - missing, sampled) / comb(distinct, sampled) if distinct >= sampled else float(missing == 0)
+    if distinct < sampled:
+        return float(missing == 0)
+    return math.comb(distinct - missing, sampled) / math.comb(distinct, sampled)

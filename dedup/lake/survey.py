@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dedup.lake.faults import NotATable
+from dedup.lake.faults import NotATable, Unreadable
 from dedup.lake.scan import scan
 from dedup.lake.storage import File, Storage, local_file
 from dedup.lake.store import Store
@@ -48,6 +48,14 @@ class Survey:
     def table(self, name: str) -> Table:
         """Return the table called ``name``; raises KeyError if there is none."""
         return {table.name: table for table in self.tables}[name]
+
+    def without(self, unreadable: Unreadable) -> Survey:
+        """Return the lake with the table of a file that cannot be read among the rejections."""
+        fault = Rejection(unreadable.file, unreadable.fault.reason, unreadable.fault.detail)
+        rejected = [*self.rejections, *_with_its_table(self.table(unreadable.table), [fault])]
+        rejected.sort(key=lambda one: one.path)
+        left = tuple(table for table in self.tables if table.name != unreadable.table)
+        return replace(self, tables=left, rejections=tuple(rejected))
 
 
 def store_of(config: Lake, services: Services) -> Store:
@@ -122,9 +130,14 @@ def _read(table: Table, found: dict[File, Found]) -> tuple[Table | None, list[Re
         if isinstance(print_, NotATable)
     ]
     if faults:
-        bad = {fault.path for fault in faults}
-        others = [file.name for file in table.files if file.name not in bad]
-        detail = f"of {table.name}, which {faults[0].path} makes unreadable"
-        return None, [*faults, *(Rejection(name, "incomplete_table", detail) for name in others)]
+        return None, _with_its_table(table, faults)
     made = joined(table, prints)  # type: ignore[arg-type] - faults were taken out
     return (None, [made]) if isinstance(made, Rejection) else (made, [])
+
+
+def _with_its_table(table: Table, faults: list[Rejection]) -> list[Rejection]:
+    """Return what is wrong with files of a table, and that the others are of no use without them."""
+    bad = {fault.path for fault in faults}
+    detail = f"of {table.name}, which {faults[0].path} makes unreadable"
+    others = [file.name for file in table.files if file.name not in bad]
+    return [*faults, *(Rejection(name, "incomplete_table", detail) for name in others)]

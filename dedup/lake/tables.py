@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote
 
@@ -148,26 +148,48 @@ def grouped(files: Iterable[File]) -> tuple[list[Table], list[Rejection]]:
     Files below folders called ``column=value`` are one table, named by the folder above the first of them; so are
     files called ``part-...`` in one folder. Every other file is a table of its own.
     """
-    rejected: list[Rejection] = []
-    members: dict[tuple[str, str], list[File]] = defaultdict(list)
+    files = list(files)
+    faults = {file: fault for file in files if (fault := file.fault or _no_table(PurePosixPath(file.name)))}
+    faults |= _aliases([file for file in files if file not in faults])
+    rejected = [Rejection(file.name, *fault) for file, fault in faults.items()]
+    members: dict[str, dict[str, list[File]]] = defaultdict(lambda: defaultdict(list))
     for file in files:
-        path = PurePosixPath(file.name)
-        if file.fault:
-            rejected.append(Rejection(file.name, *file.fault))
-        elif log := _log(path):
-            rejected.append(
-                Rejection(file.name, "table_format", f"{log} keeps a log of which files are alive: {_HINT}")
-            )
-        elif any(part.startswith((".", "_")) for part in path.parts):
-            rejected.append(Rejection(file.name, "hidden", "names that begin with . or _ are not data by convention"))
-        elif path.suffix.lower() not in _FORMATS:
-            rejected.append(
-                Rejection(file.name, "unknown_format", f"{path.suffix or 'no suffix'}; read are {_SUFFIXES}")
-            )
+        if file not in faults:
+            path = PurePosixPath(file.name)
+            members[_owner(path)][_FORMATS[path.suffix.lower()]].append(file)
+    tables = []
+    for name, formats in members.items():
+        if len(formats) == 1:
+            tables += [_table(name, of, found) for of, found in formats.items()]
         else:
-            members[_owner(path), _FORMATS[path.suffix.lower()]].append(file)
-    tables = [_table(name, of, found) for (name, of), found in members.items()]
+            detail = f"{name} holds {' and '.join(sorted(formats))}; keep each format in a folder of its own"
+            rejected += [Rejection(file.name, "mixed_formats", detail) for found in formats.values() for file in found]
     return sorted(tables, key=lambda table: table.name), rejected
+
+
+def _aliases(files: list[File]) -> dict[File, tuple[str, str]]:
+    """Tell the other names of local files that have several: a link must never stand for the file it leads to."""
+    names: dict[str, list[File]] = defaultdict(list)
+    for file in files:
+        if file.mtime_ns:
+            names[file.stamp].append(file)
+    found = {}
+    for same in names.values():
+        if len(same) > 1:
+            first, *others = sorted(same, key=lambda file: (Path(file.place).is_symlink(), file.name))
+            found |= dict.fromkeys(others, ("same_file", f"another name of {first.name}"))
+    return found
+
+
+def _no_table(path: PurePosixPath) -> tuple[str, str] | None:
+    """Return why a path names no file of a table, as reason and detail."""
+    if log := _log(path):
+        return "table_format", f"{log} keeps a log of which files are alive: {_HINT}"
+    if any(part.startswith((".", "_")) for part in path.parts):
+        return "hidden", "names that begin with . or _ are not data by convention"
+    if path.suffix.lower() not in _FORMATS:
+        return "unknown_format", f"{path.suffix or 'no suffix'}; read are {_SUFFIXES}"
+    return None
 
 
 _SUFFIXES = ", ".join(_FORMATS)
@@ -203,6 +225,8 @@ def joined(table: Table, prints: list[Print]) -> Table | Rejection:
     """Return the table with what was read from its files, or why they are not one table."""
     if len(prints) == 1 and not table.partitions[0]:
         return replace(table, prints=tuple(prints), columns=prints[0].columns)
+    if any(len(dict(keys)) < len(keys) for keys in table.partitions):
+        return Rejection(table.name, "duplicate_columns", "a folder and one within it give values to one column")
     types: dict[str, set[Column]] = {}
     for found in prints:
         for column in found.columns:

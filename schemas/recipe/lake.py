@@ -40,6 +40,8 @@ class Lake(Section):
     """What `method: paper` samples."""
     near: Annotated[float, Field(gt=0, lt=1)] | None = 0.9
     """Report pairs of which at least this share of the child's rows is contained; null looks for none."""
+    near_parents: Annotated[int, Field(ge=1)] = 4
+    """Parents told of each nearly contained child: those that hold most of its rows, all of them measured."""
     suggest_columns: bool = True
     """Suggest which columns of different names hold the same values."""
     evidence: Annotated[float, Field(ge=0, le=1)] = 0.5
