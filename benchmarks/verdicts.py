@@ -30,7 +30,9 @@ from typing import Any
 
 import psutil
 
+from curation import verify
 from curation.verify import Judge, Judgement, Task
+from curation.verify.home import Home
 from curation.verify.ladder import detect
 from schemas.enums import Isolation, Status
 from schemas.recipe.verify import Verify
@@ -119,10 +121,16 @@ def cut(completion: str) -> str:
 def completions() -> Iterator[Task]:
     """Yield the 16,400 recorded completions as tasks; both files hold the same problems, in the order of their ids."""
     problems = sorted(rows("humaneval.jsonl.gz"), key=lambda problem: problem["task_id"])
+    for problem, samples in recorded(problems):
+        for sample in samples:
+            yield human_eval(problem, cut(sample))
+
+
+def recorded(problems: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], list[str]]]:
+    """Yield each problem with its recorded completions."""
     for problem, rollout in zip(problems, rows("humaneval_codegen16b_rollouts.jsonl.gz"), strict=True):
         assert f"def {problem['entry_point']}(" in rollout["prompt"], problem["task_id"]
-        for sample in rollout["samples"]:
-            yield human_eval(problem, cut(sample))
+        yield problem, rollout["samples"]
 
 
 def pass_at(k: int, n: int, c: int) -> float:
@@ -150,39 +158,82 @@ def humaneval(args: argparse.Namespace) -> None:
         print(f"pass@{k}: {sum(pass_at(k, 100, c) for c in counts) / len(counts):.4f}")
     print(f"statuses: {dict(Counter(j.status.value for j in judged).most_common())}")
     quick = [j for j in judged if j.status not in (Status.TLE, Status.ILE, Status.MLE)]
+    spent = sum(j.cpu_ms for j in judged) - sum(j.cpu_ms for j in quick)
     print(f"{args.rung}: {len(judged)} programs in {wall:.0f} s, {cpu / len(judged) * 1e3:.2f} CPU-ms each in all;")
-    print(f"    {sum(j.cpu_ms for j in quick) / len(quick):.2f} CPU-ms in the judged process, time-outs left out")
+    print(f"    {(cpu * 1e3 - spent) / len(judged):.2f} CPU-ms without what {len(judged) - len(quick)} time-outs burnt")
     save(args, [[j.status.value, round(j.cpu_ms, 2)] for j in judged])
 
 
 def speed(args: argparse.Namespace) -> None:
-    """CPU-milliseconds per reference, start-up left out, beside evalplus in the same minutes."""
-    problems = rows("humaneval.jsonl.gz")
-    tasks = [human_eval(p, p["canonical_solution"]) for p in problems]
-    judge(tasks[:1], args)
+    """CPU-milliseconds per program, start-up left out, beside evalplus and what cannot be saved, in the same minutes.
+
+    Programs are the references, and every 40th completion that ends by itself.
+    """
+    problems = sorted(rows("humaneval.jsonl.gz"), key=lambda problem: problem["task_id"])
+    solutions = {
+        "references": [(p, p["canonical_solution"]) for p in problems],
+        "completions": ending([(p, cut(s)) for p, samples in recorded(problems) for s in samples[::40]], args),
+    }
     for turn in range(args.rounds):
-        figures = []
-        for repeat in (1, 5):
-            before, began = cpu_s(), time.monotonic()
-            judged = judge(tasks * repeat, args)
-            figures.append((cpu_s() - before, time.monotonic() - began, len(judged)))
-        (c1, w1, n1), (c5, w5, n5) = figures
-        print(
-            f"round {turn}: sluice {args.rung} {(c5 - c1) / (n5 - n1) * 1e3:.2f} CPU-ms per program, "
-            f"{(n5 - n1) / (w5 - w1):.0f} programs/s, load {os.getloadavg()[0]:.1f}",
-        )
-        peer(args)
+        print(f"round {turn}, load {os.getloadavg()[0]:.1f}")
+        for name, programs in solutions.items():
+            tasks = [human_eval(*program) for program in programs]
+            figures = []
+            for repeat in (1, 5):
+                before, began = cpu_s(), time.monotonic()
+                judged = judge(tasks * repeat, args)
+                figures.append((cpu_s() - before, time.monotonic() - began, len(judged)))
+            (c1, w1, n1), (c5, w5, n5) = figures
+            print(
+                f"    {len(tasks)} {name}: sluice {args.rung} {(c5 - c1) / (n5 - n1) * 1e3:.2f} CPU-ms per program, "
+                f"{(n5 - n1) / (w5 - w1):.0f} programs/s"
+            )
+            peer(programs, args)
+        floor(problems, args)
 
 
-def peer(args: argparse.Namespace) -> None:
-    """Run evalplus on the same references, in its own environment."""
+def ending(programs: list[tuple[dict[str, Any], str]], args: argparse.Namespace) -> list[tuple[dict[str, Any], str]]:
+    """Return the programs that a limit does not end: those others cost what the limit is."""
+    judged = judge([human_eval(*program) for program in programs], args)
+    limits = (Status.TLE, Status.ILE, Status.MLE)
+    return [program for program, j in zip(programs, judged, strict=True) if j.status not in limits]
+
+
+def peer(programs: list[tuple[dict[str, Any], str]], args: argparse.Namespace) -> None:
+    """Run evalplus on the same programs, in its own environment."""
     if not args.evalplus:
         print("    evalplus: not given (--evalplus PYTHON of an environment that has it)")
         return
     script = Path(__file__).with_name("verdicts_evalplus.py")
-    command = [args.evalplus, str(script), str(DATA / "humaneval.jsonl.gz"), str(args.workers or 2)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump([[p["task_id"], p["prompt"] + body] for p, body in programs], file)
+        file.flush()
+        command = [args.evalplus, str(script), str(DATA / "humaneval.jsonl.gz"), file.name, str(args.workers or 2)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
     print("    " + (done.stdout.strip() or f"evalplus failed: {done.stderr.strip()[-200:]}"))
+
+
+def floor(problems: list[dict[str, Any]], args: argparse.Namespace) -> None:
+    """Print what no judge of this kind can do without: a fork, the sandbox's calls, the references' own work."""
+    home = Home(Isolation(args.rung))
+    try:
+        home.provide()
+        settings = home.slot(("numpy", "sortedcontainers"))
+        script = Path(__file__).with_name("verdicts_floor.py")
+        command = [settings["interpreter"], "-s", "-P", "-S", "-B", "-X", "utf8", str(script)]
+        command += [str(Path(verify.__file__).parent), json.dumps(settings)]
+        bare, locked = json.loads(subprocess.check_output(command, env=settings["environment"]))
+    finally:
+        home.remove()
+    began = time.process_time()
+    for problem in problems:
+        namespace: dict[str, Any] = {}
+        exec(f"{problem['prompt']}{problem['canonical_solution']}\n{problem['test']}", namespace)
+        namespace["check"](namespace[problem["entry_point"]])
+    work = (time.process_time() - began) / len(problems) * 1e3
+    print(
+        f"    floor: fork and exit {bare:.2f}, with the sandbox's calls {locked:.2f}, the references' work {work:.2f}"
+    )
 
 
 def endurance(args: argparse.Namespace) -> None:

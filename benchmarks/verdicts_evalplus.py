@@ -1,4 +1,4 @@
-"""CPU per program of evalplus on HumanEval's references; run by `verdicts.py speed` in evalplus's own environment.
+"""CPU per program of evalplus on programs for HumanEval; run by `verdicts.py speed` in evalplus's own environment.
 
 Inputs and results are recorded from the official checks, as evalplus keeps them, before anything is measured.
 """
@@ -13,13 +13,14 @@ import resource
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
 from typing import Any
 
 from evalplus.eval import untrusted_check
 
 
-def recorded(problem: dict[str, Any]) -> tuple[str, list[Any], list[Any]]:
-    """Return program, inputs and results of one problem's official check."""
+def recorded(problem: dict[str, Any]) -> tuple[list[Any], list[Any]]:
+    """Return inputs and results of one problem's official check."""
     program = problem["prompt"] + problem["canonical_solution"]
     namespace: dict[str, Any] = {}
     exec(program + problem["test"], namespace)
@@ -32,7 +33,7 @@ def recorded(problem: dict[str, Any]) -> tuple[str, list[Any], list[Any]]:
 
     with contextlib.suppress(AssertionError):
         namespace["check"](candidate)
-    return program, inputs, results
+    return inputs, results
 
 
 def judge(task: tuple[str, str, list[Any], list[Any]]) -> str:
@@ -50,18 +51,16 @@ def cpu_s() -> float:
 
 
 def main() -> None:
-    """Judge the references once to start up, then five times, and print the cost of the difference."""
+    """Judge the programs once to start up, then five times, and print the cost of the difference."""
     with gzip.open(sys.argv[1], "rt") as file:
-        problems = [json.loads(line) for line in file]
-    tasks = []
-    for problem in problems:
-        program, inputs, results = recorded(problem)
-        if inputs:
-            tasks.append((program, problem["entry_point"], inputs, results))
+        problems = {problem["task_id"]: problem for problem in map(json.loads, file)}
+    programs = json.loads(Path(sys.argv[2]).read_text())
+    checks = {name: recorded(problem) for name, problem in problems.items()}
+    tasks = [(text, problems[name]["entry_point"], *checks[name]) for name, text in programs if checks[name][0]]
     figures = []
     for repeat in (1, 5):
         before, began = cpu_s(), time.monotonic()
-        with ProcessPoolExecutor(int(sys.argv[2])) as pool:
+        with ProcessPoolExecutor(int(sys.argv[3])) as pool:
             said = list(pool.map(judge, tasks * repeat))
         figures.append((cpu_s() - before, time.monotonic() - began, len(said)))
     (c1, w1, n1), (c5, w5, n5) = figures

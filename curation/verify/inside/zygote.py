@@ -18,12 +18,13 @@ import time
 from _socket import CMSG_SPACE, socket
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 from . import roles
 from .lockdown import Cage, Limits
 from .orders import LONGEST_ORDERS, STOP, Ending, Order, answer, read_orders
 
-__all__ = ["main"]
+__all__ = ["main", "moved", "prepared"]
 
 _TICK_S, _BLINK_S = 0.05, 0.005
 _PATIENCE = 20
@@ -187,7 +188,7 @@ class Zygote:
         self.control.sendall(answer([child.ending for child in children if child.ending], fault))
 
 
-def _moved(fd: int) -> int:
+def moved(fd: int) -> int:
     """Return ``fd`` at a place that no child needs, and leave the null device at those."""
     null = os.open(os.devnull, os.O_RDWR)
     while os.dup(null) < _RESERVED:
@@ -197,9 +198,8 @@ def _moved(fd: int) -> int:
     return moved
 
 
-def main() -> None:
-    """Start from the settings on standard input, and serve the control socket."""
-    settings = json.loads(sys.argv[2])
+def prepared(settings: dict[str, Any]) -> Cage:
+    """Import, do once and set aside whatever children will share; return what they are locked down with."""
     sys.path += settings["packages"]
     for name in [*_PRELOAD, *settings.get("preload", ())]:
         with suppress(ImportError):
@@ -208,9 +208,7 @@ def main() -> None:
     site.sethelper()
     os.environ.pop("LD_BIND_NOW", None)
     roles.warm(settings["warm"])
-    control = socket(fileno=_moved(settings["control"]))
-    zygote = Zygote(control, Cage(settings))
-    os.dup2(1, 2)
+    cage = Cage(settings)
     sys.path[:] = [entry.replace(*settings["moved"]) for entry in sys.path if entry != sys.argv[1]]
     for module in list(sys.modules.values()):
         if isinstance(folders := getattr(module, "__path__", None), list):
@@ -218,5 +216,14 @@ def main() -> None:
     sys.argv = [""]
     gc.collect()
     gc.freeze()
+    return cage
+
+
+def main() -> None:
+    """Start from the settings on the command line, and serve the control socket."""
+    settings = json.loads(sys.argv[2])
+    control = socket(fileno=moved(settings["control"]))
+    zygote = Zygote(control, prepared(settings))
+    os.dup2(1, 2)
     control.sendall(b"R")
     zygote.serve()
