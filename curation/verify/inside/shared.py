@@ -25,16 +25,17 @@ _BY_PARTS = (list, dict, set)
 """Containers that may also cross as part of another one, if nothing else holds them."""
 _NEVER_SHARED = (Enum, tuple, int, float, str, list, dict, set, BaseException)
 _DEEPEST_PART = 50
+_ATOMS = {int, float, str, bool, bytes, type(None)}
 _UNREAD = object()
 
 
 class _Entry:
-    """A shared object, and what the other side knows of it."""
+    """A shared object, what the other side knows of it, and a copy if it has been found unchanged and is plain."""
 
-    __slots__ = ("kind", "known", "value")
+    __slots__ = ("copy", "kind", "known", "value")
 
     def __init__(self, value: Any, kind: str) -> None:
-        self.value, self.kind, self.known = value, kind, None
+        self.value, self.kind, self.known, self.copy = value, kind, None, None
 
 
 class Sharing(Objects):
@@ -85,9 +86,11 @@ class Sharing(Objects):
                 before = len(self._entries)
                 for number in waiting:
                     entry = self._entries[number]
-                    content = self._content(entry.value)
-                    if content != entry.known:
-                        told[number] = entry.known = content
+                    if entry.copy is None or entry.value != entry.copy:
+                        content = self._content(entry.value)
+                        entry.copy = _copied(entry.value) if content == entry.known else None
+                        if content != entry.known:
+                            told[number] = entry.known = content
                 waiting = list(self._entries)[before:]
         finally:
             self._in_object = False
@@ -102,7 +105,7 @@ class Sharing(Objects):
             self._fill(entry.value, content)
         changed = [entry.value for entry, _ in entries if entry.known is not None]
         for entry, _ in entries:
-            entry.known = _UNREAD
+            entry.known, entry.copy = _UNREAD, None
         self._forget(gone)
         return changed
 
@@ -193,6 +196,19 @@ def state(value: Any) -> dict[str, Any]:
     """Return the attributes of an instance, in its dictionary or in slots."""
     slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ()) if hasattr(value, name)]
     return {**getattr(value, "__dict__", {}), **{name: getattr(value, name) for name in slots if name[:2] != "__"}}
+
+
+def _copied(value: Any) -> Any:
+    """Return a copy that `==` compares in no time, as long as nothing has changed; None if there may be more to see."""
+    if type(value) is list:
+        if set(map(type, value)) <= _ATOMS:
+            return value.copy()
+        if set(map(type, value)) == {list}:
+            copies = [_copied(item) for item in value]
+            return None if None in copies else copies
+    if type(value) is dict and set(map(type, value)) | set(map(type, value.values())) <= _ATOMS:
+        return value.copy()
+    return None
 
 
 def _is_part(value: Any, kind: type) -> bool:
