@@ -92,6 +92,25 @@ def test_engines_give_the_same(tmp_path: Path, policy: Policy, engine: str) -> N
     assert (3, _STORED) == (done.rows, _read(done.target))
 
 
+def test_engines_read_texts_in_dictionaries_and_single_floats(tmp_path: Path) -> None:
+    """Categoricals, enums and plain texts are one type; 0.1 of 32 bits is above the border 0.1, and on its own."""
+    values = ["a", "b", None, "zz", "A", ""]
+    singles = pl.Series([0.1, float("nan"), None, float("inf"), -0.0, 2.5], dtype=pl.Float32)
+    kinds = {"categorical": pl.Categorical(), "enum": pl.Enum(["zz", "A", "a", "", "b"]), "text": pl.String()}
+    columns = {name: pl.Series(values).cast(kind) for name, kind in kinds.items()}
+    pl.DataFrame({**columns, "single": singles}).write_parquet(tmp_path / "raw.parquet")
+    names = Categories(type="str", buckets={"g0": ["a", ""], "g1": ["b"]})
+    policy = policy_of(
+        dict.fromkeys(kinds, names) | {"single": Interval(type="float", borders=["0.1", "0.10000000149011612"])}
+    )
+
+    told = ["g0", "g1", "__null__", "__other__", "__other__", "g0"]
+    expected = dict.fromkeys(kinds, told) | {"single": ["b1", "__null__", "__null__", "b2", "b0", "b2"]}
+    for engine in ("polars", "duckdb"):
+        apply_policy(policy, tmp_path / "raw.parquet", tmp_path / "out.parquet", engine=engine)
+        assert expected == pl.read_parquet(tmp_path / "out.parquet").to_dict(as_series=False)
+
+
 @pytest.mark.usefixtures("spark")
 def test_spark_gives_the_same(tmp_path: Path, policy: Policy) -> None:
     """In the running session, which is left running."""
@@ -139,6 +158,23 @@ def test_all_differences_of_columns_are_told_at_once(tmp_path: Path, policy: Pol
         "column 'rate' is Int64; the policy was made for type float",
         "column 'job' is List(String); the policy was made for type str",
     ) == told.value.faults
+
+
+@pytest.mark.parametrize("of", [pl.Binary, pl.Null, pl.Time, pl.Duration, pl.Object], ids=str)
+def test_a_column_of_a_type_that_no_policy_speaks_of_is_refused(policy: Policy, of: Any) -> None:
+    """Bytes are no text, and a column without a type is no missing value."""
+    frame = pl.DataFrame(schema=dict.fromkeys(policy.inputs, pl.Int64) | {"job": of})
+
+    with pytest.raises(SchemaDrift, match=f"column 'job' is {of}.*; the policy was made for type str"):
+        minimized(policy, frame)
+
+
+def test_a_target_that_is_missing_is_told_from_other_columns(policy: Policy) -> None:
+    """Where the target is not known yet there is a way without it, which the error names."""
+    frame = pl.DataFrame(schema=dict.fromkeys(policy.inputs, pl.Int64)).drop("y")
+
+    with pytest.raises(SchemaDrift, match="column 'y' is missing, a target: `--without-targets` does without it"):
+        minimized(policy.model_copy(update={"targets": ("y",)}), frame)
 
 
 def test_a_line_of_another_shape_is_refused_with_its_row(tmp_path: Path, policy: Policy) -> None:
