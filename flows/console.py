@@ -24,7 +24,19 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["Bars", "Lines", "bars", "console", "errors", "plain", "print_json", "progress_for", "table"]
+__all__ = [
+    "Bars",
+    "Lines",
+    "Unread",
+    "bars",
+    "console",
+    "errors",
+    "plain",
+    "print_json",
+    "print_text",
+    "progress_for",
+    "table",
+]
 
 _LINE_EVERY = 10.0
 
@@ -43,11 +55,18 @@ def plain(text: str) -> str:
     return _CONTROL.sub(lambda control: control[0].encode("unicode_escape").decode(), text)
 
 
+class Unread(Exception):
+    """Whoever read what is printed, such as ``head``, has seen enough."""
+
+
 class _Plain(Console):
     """Prints texts plainly."""
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(plain(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def on_broken_pipe(self) -> None:
+        raise Unread
 
 
 console = _Plain(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
@@ -182,7 +201,15 @@ def _cell(value: Any) -> str:
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:
     """Print one JSON document."""
-    print(json.dumps(value, indent=1, default=str, ensure_ascii=False))  # noqa: T201 - this is the console
+    print_text(json.dumps(value, indent=1, default=str, ensure_ascii=False))
+
+
+def print_text(text: str) -> None:
+    """Print a document as it is, for machines and files."""
+    try:
+        print(text.removesuffix("\n"), flush=True)  # noqa: T201 - this is the console
+    except BrokenPipeError:
+        raise Unread from None
 
 
 def bars(title: str, counts: Mapping[str, int], width: int = 40) -> None:

@@ -19,7 +19,7 @@
     ├── ExportRefused             11  the trainer would not read these rows as published
     └── StageError                12  a stage could not account for every row it was given
 
-Exit code 0 means done; 130 means interrupted.
+Exit code 0 means done; 130 means interrupted; 141 that whoever read the output stopped before its end.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from flows.console import errors
+from flows.console import Unread, errors
 from schemas.errors import SluiceError
 
 __all__ = ["COMMANDS", "main", "sluice"]
@@ -55,6 +55,7 @@ COMMANDS = {
 """Each command's module in `flows.cli`, and how its help begins."""
 
 _INTERRUPTED = 130
+_UNREAD = 141  # as the shell has it where `| head` has read enough
 _UNEXPECTED = 1
 
 
@@ -99,6 +100,9 @@ def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
         return sluice.main(arguments, prog_name="sluice", standalone_mode=False) or 0
+    except Unread:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left is for nobody
+        return _UNREAD
     except SluiceError as error:
         if debug:
             traceback.print_exc()

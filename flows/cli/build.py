@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ import click
 
 from flows.build import Build
 from flows.cli import options
-from flows.console import console, print_json, progress_for, table
+from flows.console import console, print_json, print_text, progress_for, table
 from flows.orchestration import prefect_server
 from flows.planning import Planned, plan_of
 from flows.summary import show_build
@@ -92,9 +91,9 @@ def schema(name: str | None, *, as_odcs: bool, machine: bool) -> None:
         )
         console.print("[dim]and the JSON Schemas of files: `recipe`, `policy` and `fit` (how a policy is learned)[/]")
     elif name in _FILES:
-        print(json.dumps(_FILES[name].model_json_schema(), indent=1))  # noqa: T201 - output
+        print_json(_FILES[name].model_json_schema())
     elif as_odcs:
-        print(odcs(contract(name)))  # noqa: T201 - output
+        print_text(odcs(contract(name)))
     else:
         _show_contract(name, machine=machine)
 

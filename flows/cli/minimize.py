@@ -11,7 +11,7 @@ import click
 from flows.cli import options
 from flows.cli.minimize_audit import audit, show_joint
 from flows.cli.minimize_fit import fit, sample_size
-from flows.console import console, print_json, progress_for, table
+from flows.console import console, print_json, print_text, progress_for, table
 from flows.ingestion import Ingestion
 from flows.orchestration import prefect_server
 from privacy.minimize.apply import ENGINES, applicable, apply_policy
@@ -20,7 +20,7 @@ from privacy.minimize.compile import TARGETS, compile_policy
 from privacy.minimize.policy import Policy
 from privacy.minimize.show import markdown, sheets
 from privacy.minimize.tables import read_typed
-from schemas.errors import UsageError
+from schemas.errors import InputError, UsageError
 from warehouse.house import Warehouse
 
 __all__ = ["COMMANDS"]
@@ -46,7 +46,7 @@ def show(policy: Path, *, machine: bool, as_markdown: bool) -> None:
     if machine:
         print_json(found.model_dump(mode="json", exclude_none=True) | {"sha256": found.digest})
     elif as_markdown:
-        print(markdown(found))  # noqa: T201 - output
+        print_text(markdown(found))
     else:
         for sheet in sheets(found):
             console.print(f"[bold]{sheet.title}[/]")
@@ -134,9 +134,13 @@ def compile_(policy: Path, target: str, name: str, out: Path | None, *, without_
     """Write a policy as code for where the raw values are; all targets give the same buckets."""
     text = compile_policy(_asked(policy, serving=without_targets), target, table=name)
     if out is None:
-        print(text, end="")  # noqa: T201 - output
+        print_text(text)
         return
-    out.write_text(text, encoding="utf-8")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise InputError(f"{str(out)!r} cannot be written: {error.strerror}.") from error
     console.print(f"{out}: {target}, {len(text.splitlines()):,} lines", soft_wrap=True)
 
 

@@ -45,3 +45,15 @@ def test_help_imports_no_command() -> None:
     )
     assert "[]" == ran.stdout.splitlines()[-1]
     assert all(f"  {name} " in ran.stdout for name in COMMANDS)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    """`sluice ... | head -1` says nothing of its own, for tables and for JSON, and ends as the shell has it."""
+    for arguments in (["schema"], ["schema", "recipe"], ["schema", "problem", "--json"]):
+        code = f"from flows.cli import _run; raise SystemExit(_run({arguments}))"
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=Path(__file__).parents[2]
+        ) as process:
+            process.stdout.close()
+            said = process.stderr.read()
+        assert (141, b"") == (process.returncode, said), arguments
