@@ -136,6 +136,16 @@ def test_the_compiled_file_does_on_a_device_what_apply_does(tmp_path: Path, poli
     )
 
 
+def test_code_that_cannot_be_written_is_an_error(tmp_path: Path, policy: Path, ask: Ask) -> None:
+    """A file in the place of a folder is told in a line; a folder that is not there is made."""
+    (tmp_path / "file").write_text("")
+    refused = ask("minimize", "compile", policy, "--to", "sql", "--out", tmp_path / "file" / "policy.sql")
+    assert (3, True) == (refused.code, "cannot be written" in refused.err)
+
+    assert 0 == ask("minimize", "compile", policy, "--to", "sql", "--out", tmp_path / "new" / "policy.sql").code
+    assert (tmp_path / "new" / "policy.sql").read_text().startswith("-- policy")
+
+
 def test_a_person_revises_a_policy_and_is_told_whether_it_coarsens(tmp_path: Path, policy: Path, ask: Ask) -> None:
     """An edited file is refused until it is revised; a finer version is told apart from a coarser one."""
     edited, revised = tmp_path / "edited.yaml", tmp_path / "v2.yaml"
