@@ -94,9 +94,16 @@ class Sharing(Objects):
                 waiting = list(self._entries)[before:]
         finally:
             self._in_object = False
-        gone = [number for number, entry in self._entries.items() if sys.getrefcount(entry.value) <= _ONLY_ENTERED]
-        self._forget(gone)
-        return {"objects": list(told.items()), "gone": gone}
+        return {"objects": list(told.items()), "gone": self._let_go()}
+
+    def _let_go(self) -> list[int]:
+        """Forget the objects that nothing here holds; what holds others was entered before them, as a rule."""
+        gone = []
+        for number in list(self._entries):
+            if sys.getrefcount(self._entries[number].value) <= _ONLY_ENTERED:
+                self._forget([number])
+                gone.append(number)
+        return gone
 
     def hear(self, objects: list[tuple[int, Any]], gone: list[int]) -> list[Any]:
         """Make shared objects what the other side says they are; return those that were known before."""
@@ -203,9 +210,8 @@ def _copied(value: Any) -> Any:
     if type(value) is list:
         if set(map(type, value)) <= _ATOMS:
             return value.copy()
-        if set(map(type, value)) == {list}:
-            copies = [_copied(item) for item in value]
-            return None if None in copies else copies
+        if all(type(item) is list and set(map(type, item)) <= _ATOMS for item in value):
+            return [item.copy() for item in value]
     if type(value) is dict and set(map(type, value)) | set(map(type, value.values())) <= _ATOMS:
         return value.copy()
     return None
