@@ -124,37 +124,46 @@ class View:
     @cached_property
     def groups(self) -> list[Group]:
         """The largest groups."""
-        rows = self._groups.head(_GROUPS).to_dicts()
-        texts = self._found((row["witness_id"], row["published"]) for row in rows)
-        return [
-            Group(**row, beginning=_beginning(texts.get((row["witness_id"], row["published"]), ""))) for row in rows
-        ]
+        return [Group(**row, beginning=_beginning(self._found.get(_witness(row), ""))) for row in self._largest]
 
     @cached_property
     def examples(self) -> list[Example]:
-        """Near-duplicates from the least alike to the most, at even steps, and copies that are not the same text."""
+        """Near-duplicates from the least alike to the most, at even steps, and copies."""
+        return [self._example(row) for row in self._pairs]
+
+    def _example(self, row: Mapping[str, Any]) -> Example:
+        texts = (self._found.get(key, "") for key in (_removed(row), _witness(row)))
+        removed, witness = marked(*texts, casefold=self.alike.casefold)
+        return Example(**row, removed=removed, witness=witness)
+
+    @cached_property
+    def _largest(self) -> list[dict[str, Any]]:
+        return self._groups.head(_GROUPS).to_dicts()
+
+    @cached_property
+    def _pairs(self) -> list[dict[str, Any]]:
         near = self.removals.filter(kind="near").sort("similarity", "removed_id")
         spread = np.unique(np.linspace(0, near.height - 1, _PAIRS).astype(int)) if near.height else []
         copies = self.removals.filter(kind="exact").sort("removed_id").head(_COPIES)
-        rows = [*near[spread].to_dicts(), *copies.to_dicts()]
-        removed = self._found((row["removed_id"], False) for row in rows)
-        kept = self._found((row["witness_id"], row["published"]) for row in rows)
-        return [self._example(row, removed, kept) for row in rows]
+        return [*near[spread].to_dicts(), *copies.to_dicts()]
 
-    def _example(self, row: Mapping[str, Any], removed: Mapping[Any, str], kept: Mapping[Any, str]) -> Example:
-        texts = removed.get((row["removed_id"], False), ""), kept.get((row["witness_id"], row["published"]), "")
-        return Example(
-            **row, **dict(zip(("removed", "witness"), marked(*texts, casefold=self.alike.casefold), strict=True))
-        )
-
-    def _found(self, wanted: Iterable[tuple[str, bool]]) -> dict[tuple[str, bool], str]:
-        """Return the texts of documents by id and whether they are published ones."""
-        asked = set(wanted)
+    @cached_property
+    def _found(self) -> dict[tuple[str, bool], str]:
+        """The texts of all documents that are shown, by id and whether they are published ones; read in one go."""
+        asked = {*map(_removed, self._pairs), *map(_witness, [*self._largest, *self._pairs])}
         found = {}
         for published in (False, True):
             if ids := {name for name, of in asked if of == published}:
                 found |= {(name, published): text for name, text in self.texts(ids, published).items()}
         return found
+
+
+def _removed(row: Mapping[str, Any]) -> tuple[str, bool]:
+    return row["removed_id"], False
+
+
+def _witness(row: Mapping[str, Any]) -> tuple[str, bool]:
+    return row["witness_id"], row["published"]
 
 
 def _gone(step: Mapping[str, Any]) -> int:
