@@ -15,7 +15,7 @@ MAX_FRAME = 32 << 20
 
 _HEAD = struct.Struct("!I")
 _CHUNK = 1 << 16
-_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
+_JSON = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 class ProtocolError(Exception):

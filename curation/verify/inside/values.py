@@ -257,11 +257,15 @@ def decode(body: bytes | str, objects: Objects = no_objects) -> Any:
         nesting beyond the parser's limit, unknown or malformed tags.
     """
     try:
-        return objects.reader.decode(body if isinstance(body, str) else body.decode())
+        text = body if isinstance(body, str) else body.decode()
+        value, end = objects.reader.raw_decode(text)
     except ProtocolError:
         raise
     except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError) as error:
         raise ProtocolError(f"not a well-formed value: {type(error).__name__}") from error
+    if end != len(text):
+        raise ProtocolError("more than one value")
+    return value
 
 
 def check_keys(keys: list[Any]) -> None:
