@@ -32,6 +32,7 @@ _GROUPS = {
     "prosecutor_highest": "chance of a prosecutor to find whoever is easiest to find",
     "marketer": "chance of a marketer to find anybody",
 }
+_TRIED = ("release", "leaves", "alpha", "error", "risk", "buckets", "cells", "smallest_group", "front", "picked")
 _CHANCES = ("prosecutor_highest", "marketer")
 
 
@@ -152,7 +153,11 @@ def _drawn(tried: pl.DataFrame) -> str:
 
 
 def _tried(path: Path) -> pl.DataFrame:
+    hint = "give what `fit --table` wrote."
     try:
-        return pl.read_csv(path)
+        found = pl.read_csv(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error}", hint="give what `fit --table` wrote.") from error
+        raise InputError(f"{str(path)!r} cannot be read: {error}", hint=hint) from error
+    if missing := [name for name in _TRIED if name not in found.columns]:
+        raise InputError(f"{str(path)!r} has no column {', '.join(missing)}.", hint=hint)
+    return found

@@ -136,6 +136,14 @@ def test_the_compiled_file_does_on_a_device_what_apply_does(tmp_path: Path, poli
     )
 
 
+def test_alternatives_are_those_of_a_fit(tmp_path: Path, policy: Path, ask: Ask) -> None:
+    """Another table is named with what it lacks, before anything is attacked."""
+    (tmp_path / "tried.csv").write_text("release,leaves\ncell,4\n")
+    ran = ask("minimize", "audit", policy, _CLIENTS, "--counting", "--alternatives", tmp_path / "tried.csv")
+
+    assert (3, True, True) == (ran.code, "has no column alpha, error, risk" in ran.err, "fit --table" in ran.err)
+
+
 def test_code_that_cannot_be_written_is_an_error(tmp_path: Path, policy: Path, ask: Ask) -> None:
     """A file in the place of a folder is told in a line; a folder that is not there is made."""
     (tmp_path / "file").write_text("")

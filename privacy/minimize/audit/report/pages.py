@@ -116,6 +116,7 @@ def _pages(*, escape: bool) -> Environment:
     environment.filters |= {
         "percent": _percent,
         "count": "{:,}".format,
+        "whole": "{:,.0f}".format,
         "words": _words,
         "cell": _cell,
     }

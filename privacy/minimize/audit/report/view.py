@@ -125,11 +125,13 @@ class View:
 
     @property
     def alternatives(self) -> list[dict[str, Any]]:
-        """Policies that were tried, the smallest error first."""
+        """Policies that were tried: the picked one, then the smallest error first, those not measured last."""
         tried = self.result.alternatives
         if tried is None:
             return []
-        return [{"picked": False} | row for row in tried.sort("error", "risk")[:_ALTERNATIVES].iter_rows(named=True)]
+        known = tried if "picked" in tried.columns else tried.with_columns(picked=pl.lit(False))  # noqa: FBT003 - a literal
+        order = known.sort("picked", "error", "risk", descending=[True, False, False], nulls_last=True)
+        return order[:_ALTERNATIVES].to_dicts()
 
     @property
     def warnings(self) -> Iterator[str]:

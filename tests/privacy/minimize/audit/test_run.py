@@ -238,6 +238,19 @@ def test_who_decides_is_told_what_is_almost_sure(result: AuditResult) -> None:
     assert said in markdown(known)
 
 
+def test_alternatives_stand_behind_the_policy_and_without_errors_last(result: AuditResult) -> None:
+    """The pick comes first, then what was measured by error; what was not worth measuring comes last and says so."""
+    tried = {"error": [None, 0.3, 0.1, 0.2], "picked": [False, False, False, True], "risk": [0.4, 0.5, 0.6, 0.5]}
+    same = {"release": ["cell"] * 4, "leaves": [2, 4, 8, 9], "alpha": [0.5] * 4, "buckets": [4] * 4, "cells": [4] * 4}
+    alternatives = pl.DataFrame(tried | same | {"smallest_group": [1_619.0, 2.0, 3.0, 4.0]})
+    text = markdown(replace(result, alternatives=alternatives))
+
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| cell") and "0.5 |" in line]
+    assert ["9", "8", "4", "2"] == [row[1] for row in rows]
+    assert ["20.0 %", "10.0 %", "30.0 %", "not measured"] == [row[3] for row in rows]
+    assert ["4 |", "3 |", "2 |", "1,619 |"] == [row[-1] for row in rows]
+
+
 def test_small_shares_are_not_told_as_none(result: AuditResult) -> None:
     """One in five thousand is little, and not nothing."""
     rare = replace(result, groups={**result.groups, "marketer": 0.0002})
