@@ -22,13 +22,21 @@ from warehouse.house import Warehouse
 __all__ = ["COMMANDS"]
 
 _PACKAGES = ("polars", "duckdb", "pyarrow", "pyiceberg", "prefect", "great_expectations", "math-verify")
-_EXTRAS = {"datasets": "datasets", "pyspark": "spark", "transformers": "llm", "vllm": "vllm"}
+_EXTRAS = {
+    "datasets": "datasets",
+    "pyspark": "spark",
+    "scikit-learn": "privacy",
+    "presidio-analyzer": "presidio",
+    "transformers": "llm",
+    "vllm": "vllm",
+    "rapidfuzz": "fuzz",
+}
 _RUNGS = {
     Isolation.L1: "resource limits, fresh process",
     Isolation.L2: "L1 + seccomp, Landlock, own identity when root",
     Isolation.L3: "L2 + namespaces",
 }
-_TOOLS = ("java", "g++", "node", "bwrap")
+_TOOLS = {"java": "for Spark", "g++": "to judge C++", "node": "to judge JavaScript"}
 
 
 @click.command()
@@ -37,10 +45,11 @@ _TOOLS = ("java", "g++", "node", "bwrap")
 def doctor(root: Path, *, machine: bool) -> None:
     """Tell what this machine can do: packages, extras, isolation of judged code, state of the warehouse."""
     findings = [
+        ("sluice", _installed("sluice"), ""),
         ("python", sys.version.split()[0], ""),
         *((name, _installed(name), "") for name in _PACKAGES),
         *((name, _installed(name), f"extra {extra!r}") for name, extra in _EXTRAS.items()),
-        *((tool, shutil.which(tool) or "not found", "") for tool in _TOOLS),
+        *((tool, shutil.which(tool) or "not found", use) for tool, use in _TOOLS.items()),
         ("warehouse", *_state(root)),
     ]
     report = ladder.detect()
