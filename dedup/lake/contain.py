@@ -104,9 +104,7 @@ class _Run:
         self.ledger = _Ledger(lake)
         memory = config.memory_mb * _MIB // 2
         store = store_of(config, services)
-        self.context = Context(
-            lake.storage, store, lake.tables, memory, config.semantics, config.near, config.near_parents
-        )
+        self.context = Context(lake.storage, store, lake.tables, memory, config.semantics, config.near)
         self.projector = Projector(lake.storage, store, lake.tables, memory)
 
     def exactly(self) -> Containment:

@@ -22,8 +22,8 @@ __all__ = ["Context", "Solved", "Task", "solve"]
 _SLACK = 0.25
 """A pair is a candidate for near-containment from this much less than the asked share of sampled rows on."""
 _LEAST = 1 / 16
-_LOOKED_AT = 16
-"""Parents that are measured for each that is told, those that share most sampled rows first."""
+_MEASURED = 256
+"""Parents of a child that are measured at most, those that share most sampled rows first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,6 @@ class Context:
         Bytes that fingerprints may take.
     near
         Least share of near-containment; None looks for none.
-    near_parents
-        Parents to tell of each nearly contained child.
     """
 
     storage: Storage
@@ -46,7 +44,6 @@ class Context:
     memory: int
     semantics: str
     near: float | None
-    near_parents: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +170,7 @@ class _Solver:
         order = np.lexsort((pairs.parents, -share, pairs.children))
         ordered = pairs.children[order]
         place = np.arange(len(order)) - np.searchsorted(ordered, ordered)
-        return pairs.take(order[place < _LOOKED_AT * self.context.near_parents])
+        return pairs.take(order[place < _MEASURED])
 
     def _proved(self, candidates: Pairs) -> tuple[Pairs, np.ndarray]:
         order = np.lexsort((candidates.children, candidates.parents))

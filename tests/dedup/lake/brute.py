@@ -22,6 +22,7 @@ _FAMILIES = {
     pl.String: "text",
     pl.Categorical: "text",
     pl.Null: "null",
+    pl.Binary: "binary",
 }
 _NAMES = ("a", "b", "c", "d")
 _BIG = 2**53
@@ -40,6 +41,9 @@ _VALUES: dict[str, tuple[pl.DataType, list[Any]]] = {
     "naive_ms": (pl.Datetime("ms"), [datetime(2020, 2, 24, 18), datetime(1960, 1, 1, 0, 0, 0, 500_000)]),  # noqa: DTZ001
     "naive_us": (pl.Datetime("us"), [datetime(2020, 2, 24, 18), datetime(1960, 1, 1, 0, 0, 0, 500_000)]),  # noqa: DTZ001
     "aware": (pl.Datetime("us", "UTC"), [_DAY, _DAY + timedelta(microseconds=5)]),
+    "rome": (pl.Datetime("ms", "Europe/Rome"), [_DAY, _DAY + timedelta(hours=1)]),
+    "decimal38": (pl.Decimal(38, 6), [Decimal(10**31), Decimal(1), Decimal("0.5"), Decimal("0.1")]),
+    "binary": (pl.Binary(), [b"", b"1", b"x"]),
     "list": (pl.List(pl.Int64()), [[], [1], [1, None], [None], [2, 1]]),
     "list_float": (pl.List(pl.Float64()), [[], [1.0], [1.0, None], [0.5]]),
 }
@@ -73,6 +77,8 @@ def by_text(value: Any) -> Any:  # noqa: PLR0911 - one per type
         return None
     if isinstance(value, list):
         return tuple(map(by_text, value))
+    if isinstance(value, bytes):
+        return value.decode()
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, float):
@@ -85,7 +91,7 @@ def by_text(value: Any) -> Any:  # noqa: PLR0911 - one per type
     if isinstance(value, Decimal):
         return str(int(value)) if value == int(value) else str(value.normalize())
     if isinstance(value, datetime):
-        spelled = value.replace(tzinfo=None).isoformat()
+        spelled = (value.astimezone(UTC) if value.tzinfo else value).replace(tzinfo=None).isoformat()
         spelled = spelled.rstrip("0") if "." in spelled else spelled
         return spelled + ("Z" if value.tzinfo else "")
     return value.isoformat() if isinstance(value, date) else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import duckdb
@@ -223,6 +224,59 @@ def test_near_containment_is_measured_and_shown(tmp_path: Path) -> None:
 
     assert [("whole.parquet", 0.98, 2)] == near.select("parent", "fraction", "missing_rows").rows()
     assert {(0, -1.0), (1, -1.0)} == {(row["key"], row["x"]) for row in json.loads(near["sample"][0])}
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_the_nearest_parents_are_told(most: int, tmp_path: Path) -> None:
+    """However many tables hold a child, or most of it, those that hold most of it without all are told."""
+    child = _wide(400)
+    lost = {f"p{number:02d}": 40 - number for number in range(38)}
+    parents = {
+        name: child.with_columns(y=pl.when(pl.col("key") < few).then(-1).otherwise("y")) for name, few in lost.items()
+    }
+    folder = _lake(tmp_path / "lake", child=child, **parents, **{f"whole{number}": child for number in range(5)})
+
+    near = _found(folder, _services(tmp_path), near=0.9, near_parents=most).near.filter(child="child.parquet")
+
+    expected = [("p36.parquet", 4), ("p37.parquet", 3)][-most:]
+    assert expected == near.select("parent", "missing_rows").rows()
+
+
+_INSTANT = datetime(2020, 2, 24, 18, 0, 0, 500_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ((b"v\n2020-02-24\n", b'{"v": "2020-02-24"}', [date(2020, 2, 24)]), {"text": 6, "lossless": 2, "strict": 2}),
+        ((b"v\n1\n", b'{"v": 1.0}', [1]), {"text": 6, "lossless": 2, "strict": 0}),
+        ((b"v\n1.0\n", b'{"v": 1.5}', [1.0]), {"text": 0, "lossless": 0, "strict": 0}),
+        ((b"v\n01\n", b'{"v": "01"}', [1]), {"text": 2, "lossless": 2, "strict": 2}),
+        (
+            (b"v\n9007199254740993\n", b'{"v": 9007199254740992.0}', [2**53 + 1]),
+            {"text": 2, "lossless": 0, "strict": 0},
+        ),
+        ((b"v\n-0.0\n", b'{"v": -0.0}', [0]), {"text": 2, "lossless": 2, "strict": 0}),
+        ((b"v\ntrue\n", b'{"v": true}', [True]), {"text": 6, "lossless": 2, "strict": 2}),
+        ((b"v\n2020-02-24T18:00:00.5Z\n", b'{"v": "2020-02-24T18:00:00.5Z"}', [_INSTANT]), {"text": 6, "lossless": 2}),
+        ((b'v,w\n"",x\n,x\n', b'{"v": "", "w": "x"}\n{"w": "x"}', ["", None]), {"text": 4, "lossless": 4, "strict": 4}),
+        (('v;w\n"é";x\n'.encode("utf-16"), '{"v": "é"}'.encode(), ["é"]), {"text": 4, "lossless": 4, "strict": 4}),
+    ],
+)
+@pytest.mark.parametrize("keep", [0, 64])
+def test_one_value_in_three_formats(
+    files: tuple[bytes, bytes, list[object]], expected: dict[str, int], keep: int, tmp_path: Path
+) -> None:
+    """The same value in CSV, JSON lines and Parquet gives as many edges as the policy calls its spellings equal."""
+    (tmp_path / "lake").mkdir()
+    (tmp_path / "lake" / "a.csv").write_bytes(files[0])
+    (tmp_path / "lake" / "b.jsonl").write_bytes(files[1])
+    pl.DataFrame({"v": files[2]}).write_parquet(tmp_path / "lake" / "c.parquet")
+
+    for policy, edges in expected.items():
+        found = _found(tmp_path / "lake", _services(tmp_path), policy=policy, keep_cells_mb=keep, near=None)
+        assert (policy, edges) == (policy, found.edges.height)
+        assert 3 == found.tables.height
 
 
 def test_renamed_columns_are_suggested(tmp_path: Path) -> None:

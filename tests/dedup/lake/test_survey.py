@@ -14,6 +14,8 @@ from pathlib import Path
 import fsspec
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dedup.lake.contain import contain
@@ -55,7 +57,10 @@ def _survey(folder: Path | str, house: Path, **settings) -> Survey:
         ("a.jsonl", b'{"a": 1', "malformed"),
         ("a.jsonl", b"{}\n{}\n", "zero_columns"),
         ("a.jsonl", b'{"a": {"b": 1}, "a.b": 2}\n', "duplicate_columns"),
+        ("a.jsonl", b'{"a": 9007199254740993}\n{"a": 0.5}\n', "inexact_numbers"),
+        ("a.jsonl", b'{"a": {"b": [0.5]}}\n{"a": {"b": [9007199254740993]}}\n', "inexact_numbers"),
         ("a.xlsx", b"PK", "unknown_format"),
+        ("a.csv.gz", b"\x1f\x8b", "unknown_format"),
         ("_SUCCESS", b"", "hidden"),
         ("_delta_log/0.json", b"{}", "table_format"),
     ],
@@ -80,6 +85,106 @@ def test_a_parquet_file_without_columns_is_rejected(tmp_path: Path) -> None:
     pl.DataFrame().write_parquet(tmp_path / "lake" / "a.parquet")
 
     assert ["zero_columns"] == [one.reason for one in _survey(tmp_path / "lake", tmp_path / "house").rejections]
+
+
+@pytest.mark.parametrize("keep", [0, 64])
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), "duplicate_columns"),
+        (pa.table({"a": pa.array([1], pa.decimal256(50, 2))}), "malformed"),
+    ],
+    ids=["twice", "too wide"],
+)
+def test_a_parquet_file_that_no_frame_holds(bad: pa.Table, reason: str, keep: int, tmp_path: Path) -> None:
+    """Names that do not tell columns apart and types beyond 38 digits are rejected; files read with them are not."""
+    (tmp_path / "lake").mkdir()
+    pq.write_table(bad, tmp_path / "lake" / "bad.parquet")
+    for name, rows in (("one", 1), ("two", 2)):
+        pl.DataFrame({"a": range(1, rows + 1)}).write_parquet(tmp_path / "lake" / f"{name}.parquet")
+    config, services = Lake(path=str(tmp_path / "lake"), keep_cells_mb=keep), Services(Workspace(tmp_path / "house"))
+
+    found = contain(survey(config, services), config, services)
+
+    assert [("bad.parquet", reason)] == found.rejections.select("path", "reason").rows()
+    assert [("one.parquet", "two.parquet")] == found.edges.select("child", "parent").rows()
+
+
+@pytest.mark.parametrize("keep", [0, 64])
+def test_a_damaged_page_takes_its_table_along(keep: int, tmp_path: Path) -> None:
+    """A Parquet file whose footer is whole and whose rows are not is rejected, small or large; the rest is compared."""
+    folder = tmp_path / "lake"
+    frame = pl.DataFrame({"a": range(50_000), "b": [str(row * 7919) for row in range(50_000)]})
+    for name, rows in (("t/part-0", 50_000), ("t/part-1", 10), ("whole", 50_000), ("half", 25_000)):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        frame.head(rows).write_parquet(folder / f"{name}.parquet")
+    path = folder / "t" / "part-0.parquet"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 400] = b"\x5a" * 400
+    path.write_bytes(content)
+    config, services = Lake(path=str(folder), keep_cells_mb=keep), Services(Workspace(tmp_path / "house"))
+
+    for _ in range(2):
+        found = contain(survey(config, services), config, services)
+        assert [("t/part-0.parquet", "malformed"), ("t/part-1.parquet", "incomplete_table")] == found.rejections.select(
+            "path", "reason"
+        ).rows()
+        assert ["half.parquet", "whole.parquet"] == found.tables["table"].to_list()
+        assert [("half.parquet", "whole.parquet")] == found.edges.select("child", "parent").rows()
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.csv"])
+def test_links_pipes_and_odd_names(pattern: str, tmp_path: Path) -> None:
+    """What is no file, leads nowhere, leads back or is another name of a file is told by name, and nothing hangs."""
+    folder = tmp_path / "lake"
+    (folder / "sub").mkdir(parents=True)
+    (folder / "a.csv").write_bytes(_GOOD)
+    (folder / "sub" / "b.csv").write_bytes(_GOOD + b"3,z\n")
+    for link, target in (("broken.csv", "nowhere"), ("self.csv", "self.csv"), ("0.csv", "a.csv"), ("sub/loop", "..")):
+        (folder / link).symlink_to(target)
+    (folder / "hard.csv").hardlink_to(folder / "a.csv")
+    os.mkfifo(folder / "pipe.csv")
+    Path(os.fsdecode(os.fsencode(folder) + b"/\xff.csv")).write_bytes(_GOOD)
+
+    found = _survey(folder / pattern, tmp_path / "house")
+
+    assert ["a.csv", "sub/b.csv"] == [table.name for table in found.tables]
+    assert {
+        "0.csv": "same_file",
+        "hard.csv": "same_file",
+        "broken.csv": "unreadable",
+        "self.csv": "unreadable",
+        "pipe.csv": "no_file",
+        "\\udcff.csv": "name_encoding",
+        "sub/loop": "linked_folder",
+    } == {one.path: one.reason for one in found.rejections}
+
+
+def test_a_folder_of_two_formats_is_no_table(tmp_path: Path) -> None:
+    """Parts in two formats are rejected one by one, and so is a column that two folders of one path give."""
+    for name in ("t/day=1/a.csv", "u/day=1/day=2/a.csv", "good.csv"):
+        (tmp_path / "lake" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lake" / name).write_bytes(_GOOD)
+    (tmp_path / "lake" / "t" / "day=2").mkdir()
+    pl.DataFrame({"a": ["1"], "b": ["x"]}).write_parquet(tmp_path / "lake" / "t" / "day=2" / "b.parquet")
+
+    found = _survey(tmp_path / "lake", tmp_path / "house")
+
+    assert ["good.csv"] == [table.name for table in found.tables]
+    assert [("t/day=1/a.csv", "mixed_formats"), ("t/day=2/b.parquet", "mixed_formats"), ("u", "duplicate_columns")] == [
+        (one.path, one.reason) for one in found.rejections
+    ]
+
+
+def test_well_packed_files_are_not_read_together(tmp_path: Path) -> None:
+    """Files that are small only on disk are read in runs whose cells fit, and are tables all the same."""
+    (tmp_path / "lake").mkdir()
+    for name in range(6):
+        pl.DataFrame({"a": np.full(40_000, name)}).write_parquet(tmp_path / "lake" / f"{name}.parquet")
+
+    found = _survey(tmp_path / "lake", tmp_path / "house", keep_cells_mb=1)
+
+    assert 6 == len({table.prints[0].block[0] for table in found.tables})
 
 
 @pytest.mark.parametrize("keep", [0, 64])
