@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from privacy.minimize.learn.columns import Codes, Coding, Named, Ordered, learn_coding, quantile_codes
+from privacy.minimize.learn.columns import Codes, Coding, Named, Ordered, finer, learn_coding, quantile_codes
 from privacy.minimize.learn.layout import Layout, Personal
 from privacy.minimize.learn.sample import Sample
 from schemas.errors import InputError, UsageError, nearest
@@ -91,6 +91,32 @@ class Binning:
         if config.client is not None:
             clients = frame.select(pl.col(config.client).n_unique()).collect(engine="streaming").item()
         return cls(config, layout, targets, unit, clients)
+
+    def finer(self, frame: pl.LazyFrame, ends: Sequence[Sequence[int]]) -> Binning | None:
+        """Return the binning that tells apart the values beside some cuts, or None where it does already.
+
+        Parameters
+        ----------
+        frame
+            The table that this is the binning of.
+        ends
+            Bins of each column after which it is cut.
+        """
+        mixed = {
+            place: coding.mixed(sorted({number for end in cut for number in (end, end + 1)}))
+            for place, (coding, cut) in enumerate(zip(self.layout.codings, ends, strict=True))
+            if isinstance(coding, Ordered)
+        }
+        mixed = {place: bins for place, bins in mixed.items() if bins}
+        if not mixed:
+            return None
+        weight, _ = _weight(frame, frame.collect_schema(), self.config)
+        counted = [frame.group_by(value=pl.col(self.names[place])).agg(weight=weight) for place in mixed]
+        codings = list(self.layout.codings)
+        for (place, bins), counts in zip(mixed.items(), pl.collect_all(counted, engine="streaming"), strict=True):
+            codings[place] = finer(codings[place], counts, bins, self.config.max_bins)  # type: ignore[arg-type]
+        layout = Layout(codings, self.layout.targets, _personal(codings, self.config), self.layout.unit)
+        return replace(self, layout=layout)
 
     def encode(self, frame: pl.DataFrame) -> Sample:
         """Return rows as codes; each keeps its own place."""

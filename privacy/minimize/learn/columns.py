@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,7 +13,7 @@ import polars as pl
 from privacy.minimize.rules import TypeName, type_name
 from schemas.errors import InputError
 
-__all__ = ["Codes", "Coding", "Named", "Ordered", "learn_coding", "quantile_codes"]
+__all__ = ["Codes", "Coding", "Named", "Ordered", "finer", "learn_coding", "quantile_codes"]
 
 Codes = npt.NDArray[np.unsignedinteger[Any]]
 
@@ -45,6 +45,10 @@ class Ordered:
     def bins(self) -> int:
         """Number of codes."""
         return len(self.weights)
+
+    def mixed(self, bins: Iterable[int]) -> list[int]:
+        """Return those of some bins that hold more than one value."""
+        return [number for number in bins if self.lows[number] != self.highs[number]]
 
     def encode(self, values: pl.Series) -> Codes:
         """Return the bin of each value: how many bins end below it."""
@@ -147,6 +151,28 @@ def quantile_codes(weights: Sequence[int], most: int) -> npt.NDArray[np.intp]:
     return np.unique(place, return_inverse=True)[1]
 
 
+def finer(coding: Ordered, counts: pl.DataFrame, bins: Sequence[int], max_bins: int) -> Ordered:
+    """Return a coding whose bins are those of another, but for some that are divided.
+
+    Parameters
+    ----------
+    counts
+        As for `learn_coding`.
+    bins
+        Bins to divide, into about ``max_bins`` together.
+    """
+    tidy = counts.select(_without_nan(counts["value"]), "weight").drop_nulls("value")
+    present = tidy.group_by("value").agg(pl.col("weight").sum()).sort("value")
+    home, weights = coding.encode(present["value"]).astype(np.intp), present["weight"].to_numpy()
+    inside = np.zeros(len(home), dtype=np.intp)
+    for number in bins:
+        members = np.flatnonzero(home == number)
+        inside[members] = quantile_codes(weights[members].tolist(), max(max_bins // len(bins), 2))
+    code = np.unique(home * len(home) + inside, return_inverse=True)[1]
+    missing = coding.weights[-1] if coding.missing else 0
+    return _binned(coding.name, coding.type, present, code, missing)
+
+
 def _named(name: str, kind: TypeName, present: pl.DataFrame, missing: int, max_bins: int) -> Named:
     if kind not in ("str", "int", "bool"):
         raise InputError(
@@ -165,8 +191,11 @@ def _named(name: str, kind: TypeName, present: pl.DataFrame, missing: int, max_b
 
 
 def _ordered(name: str, kind: TypeName, present: pl.DataFrame, missing: int, max_bins: int) -> Ordered:
+    return _binned(name, kind, present, quantile_codes(present["weight"].to_list(), max_bins), missing)
+
+
+def _binned(name: str, kind: TypeName, present: pl.DataFrame, code: npt.NDArray[np.intp], missing: int) -> Ordered:
     of = present.schema["value"]
-    code = quantile_codes(present["weight"].to_list(), max_bins)
     bins = (
         present.with_columns(code=pl.Series(code))
         .group_by("code")

@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from privacy.minimize.learn.binning import Binning, bin_sample, checksum, collapse, draw, fingerprint
+from privacy.minimize.learn.binning import Binning, checksum, collapse, draw, fingerprint
 from privacy.minimize.learn.coarsen import enlarged
 from privacy.minimize.learn.generalize import Generalization, from_tree
 from privacy.minimize.learn.growth import InMemory, Source
@@ -24,6 +24,8 @@ __all__ = ["fit", "fitted", "generalize", "passed_types", "told_apart"]
 
 SCOUTS = 5_000
 """Rows drawn to look ahead on."""
+_FINER = 3
+"""Times that columns of many values are binned anew, finer where the search cut them, and searched again."""
 
 
 def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
@@ -49,13 +51,26 @@ def fit(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> Policy:
     (('35',), 'drop')
     """
     types = passed_types(frame.lazy(), config, (config.release,))
-    if config.engine != "memory":
-        binning = Binning.learn(frame.lazy(), config)
-        with counted(frame.lazy(), binning, SCOUTS) as stored:
-            found = _released(_found(stored.source, binning, stored.scouts), stored.source, binning)
-            return to_policy(binning, found, fitted(binning, stored.rows, stored.checksum), types)
-    binning, sample = bin_sample(frame, config)
-    return to_policy(binning, generalize(binning, sample), fitted(binning, sample.rows, checksum(sample)), types)
+    binning = Binning.learn(frame.lazy(), config)
+    rows, total, found = _learned(frame.lazy(), binning)
+    known = fitted(binning, rows, total)
+    for _ in range(_FINER):
+        closer = binning.finer(frame.lazy(), found.ends)
+        if closer is None:
+            break
+        binning = closer
+        found = _learned(frame.lazy(), binning)[-1]
+    return to_policy(binning, found, known, types)
+
+
+def _learned(frame: pl.LazyFrame, binning: Binning) -> tuple[int, int, Generalization]:
+    """Return the number of rows, their checksum, and what is found best for them."""
+    if binning.config.engine == "memory":
+        sample = binning.encode(binning.select(frame).collect(engine="streaming"))
+        return sample.rows, checksum(sample), generalize(binning, sample)
+    with counted(frame, binning, SCOUTS) as stored:
+        found = _released(_found(stored.source, binning, stored.scouts), stored.source, binning)
+        return stored.rows, stored.checksum, found
 
 
 def generalize(binning: Binning, sample: Sample) -> Generalization:

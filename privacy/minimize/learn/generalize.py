@@ -61,6 +61,16 @@ class Generalization:
             if size > 1
         }
 
+    @property
+    def ends(self) -> list[list[int]]:
+        """Bins of each ordered column after which another bucket begins; none of other columns."""
+        return [
+            np.flatnonzero(np.diff(buckets[: coding.bins - coding.missing])).tolist()
+            if coding.kind == "interval"
+            else []
+            for coding, buckets in zip(self.layout.codings, self.buckets, strict=True)
+        ]
+
     def cells(self, sample: Sample) -> Cells:
         """Return which rows have the same bucket in every column."""
         columns = zip(self.buckets, sample.columns, strict=True)
