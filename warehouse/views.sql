@@ -25,6 +25,14 @@ FROM pass_rates;
 
 COMMENT ON VIEW pass_rate IS 'Pass rates with 95 % Wilson intervals (Wilson 1927) and unbiased pass@k (Chen et al. 2021), from the counts.';
 COMMENT ON COLUMN pass_rate.rate IS 'c / n; null if nothing was judged.';
+COMMENT ON COLUMN pass_rate.problem_id IS 'The problem.';
+COMMENT ON COLUMN pass_rate.policy IS 'Name of the policy that answered.';
+COMMENT ON COLUMN pass_rate.policy_revision IS 'Its revision.';
+COMMENT ON COLUMN pass_rate.sampler IS 'Digest of the sampler settings.';
+COMMENT ON COLUMN pass_rate.verifier_version IS 'Version of the verdict interface that judged.';
+COMMENT ON COLUMN pass_rate.n IS 'Answers judged.';
+COMMENT ON COLUMN pass_rate.c IS 'Answers that passed.';
+COMMENT ON COLUMN pass_rate.faults IS 'Answers that the sandbox could not judge, in neither n nor c.';
 COMMENT ON COLUMN pass_rate.wilson_low IS 'Lower end of the 95 % Wilson score interval.';
 COMMENT ON COLUMN pass_rate.wilson_high IS 'Upper end of the 95 % Wilson score interval.';
 COMMENT ON COLUMN pass_rate.pass_at_1 IS 'Chance that one answer passes.';
@@ -53,6 +61,12 @@ ORDER BY started_at, run_id, step, outcome <> 'kept', rows DESC, outcome, reason
 
 COMMENT ON VIEW funnel IS 'Where the rows of each run went: one row per stage, outcome (kept, dropped, failed, rejected) and reason.';
 COMMENT ON COLUMN funnel.step IS '1-based place of the stage in its run.';
+COMMENT ON COLUMN funnel.run_id IS 'The run.';
+COMMENT ON COLUMN funnel.dataset IS 'Dataset that it built.';
+COMMENT ON COLUMN funnel.started_at IS 'When it began, UTC.';
+COMMENT ON COLUMN funnel.stage IS 'Name of the stage.';
+COMMENT ON COLUMN funnel.outcome IS 'kept, dropped, failed or rejected.';
+COMMENT ON COLUMN funnel.reason IS 'Reason code of what was dropped; null otherwise. The book rejections has those of rejected rows.';
 COMMENT ON COLUMN funnel.rows_in IS 'Rows that the stage was given.';
 COMMENT ON COLUMN funnel.rows IS 'Rows with this outcome and reason.';
 
@@ -73,4 +87,10 @@ LEFT JOIN rates USING (problem_id);
 
 COMMENT ON VIEW suspects IS 'Problems whose label or tests a person should look at: flags of the stages, and tests that accept what is wrong.';
 COMMENT ON COLUMN suspects.n IS 'Answers judged, over all policies.';
+COMMENT ON COLUMN suspects.problem_id IS 'The problem.';
+COMMENT ON COLUMN suspects.stage IS 'Stage that flagged it, or test_quality.';
+COMMENT ON COLUMN suspects.reason IS 'What is suspicious.';
+COMMENT ON COLUMN suspects.measured IS 'Value measured.';
+COMMENT ON COLUMN suspects.threshold IS 'Value that is held against it.';
+COMMENT ON COLUMN suspects.witness IS 'The record, answer or program that shows it.';
 COMMENT ON COLUMN suspects.c IS 'Answers that passed, over all policies.';

@@ -56,7 +56,9 @@ def test_file_opens_read_only_and_is_documented(built: Warehouse) -> None:
             "SELECT column_name, comment FROM duckdb_columns() WHERE table_name = ?", [DATASET],
         ).fetchall())  # fmt: skip
         undocumented = connection.execute(
-            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL",
+            "SELECT view_name FROM duckdb_views() WHERE NOT internal AND comment IS NULL "
+            "UNION ALL SELECT table_name || '.' || column_name FROM duckdb_columns() WHERE NOT internal "
+            "AND comment IS NULL",
         ).fetchall()
 
     assert [(4,)] == rows
