@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -14,6 +15,7 @@ from typing import Any, Self
 from curation.verify.answers import judge_answers
 from curation.verify.functions import KILLED, judge_asserts, judge_calls
 from curation.verify.home import Home
+from curation.verify.inside.kernel import HIDE_MEMORY, SHOW_MEMORY, make
 from curation.verify.judgement import Judgement, Task, fault
 from curation.verify.ladder import Report, detect
 from curation.verify.plugins import graders
@@ -75,6 +77,9 @@ class Judge:
         with ExitStack() as opened:
             self._home = Home(self.isolation)
             opened.callback(self._home.remove)
+            if self.isolation is Isolation.L1 and sys.platform == "linux":
+                make([HIDE_MEMORY])
+                opened.callback(make, [SHOW_MEMORY])
             self._home.provide()
             modules = ["math_verify", *sorted({target.partition(":")[0] for target in graders().values()})]
             packages = tuple(module.partition(".")[0] for module in modules)

@@ -15,6 +15,7 @@ __all__ = [
     "DROP_CAPABILITIES",
     "HIDE_MEMORY",
     "NO_NEW_PRIVILEGES",
+    "SHOW_MEMORY",
     "Call",
     "CallFilter",
     "Landlock",
@@ -92,7 +93,7 @@ ADOPT_ORPHANS = _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 """Become the parent of whatever is orphaned below this process."""
 DIE_WITH_PARENT = _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 """Have the kernel kill this process when its parent dies."""
-HIDE_MEMORY = _prctl(_PR_SET_DUMPABLE, 0)
+HIDE_MEMORY, SHOW_MEMORY = _prctl(_PR_SET_DUMPABLE, 0), _prctl(_PR_SET_DUMPABLE, 1)
 """Hide this process's memory from its peers."""
 DROP_CAPABILITIES: Call = (
     _libc.syscall,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -311,6 +313,16 @@ def test_limits_alone_are_loud() -> None:
     """Falling to the weakest rung warns."""
     with pytest.warns(UserWarning, match="limits alone"):
         Judge(Verify(), detect().capped(Isolation.L1))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the call is Linux's")
+@pytest.mark.filterwarnings("ignore:judged code")
+def test_a_judge_at_the_weakest_rung_hides_its_memory() -> None:
+    """Where nothing else parts a program from its judge, its memory cannot be read; afterwards it can again."""
+    readable = partial(ctypes.CDLL(None).prctl, 3)
+    with Judge(Verify(workers=1), detect().capped(Isolation.L1)):
+        assert 0 == readable()
+    assert 1 == readable()
 
 
 def _below() -> set[int]:
