@@ -16,7 +16,7 @@ from curation.verify.inside.orders import Limits
 from curation.verify.inside.values import decode
 from curation.verify.judgement import Judgement, verdict
 from curation.verify.problems import InvalidProblemError, Problem
-from curation.verify.slots import Child, Exit, Slot
+from curation.verify.slots import Child, Exit, Slot, SlotError
 from curation.verify.suites import LiteralCall, translate
 from schemas.enums import Isolation, Status
 from schemas.recipe.verify import Verify
@@ -37,9 +37,17 @@ def limits_of(problem: Problem, settings: Verify) -> Limits:
 
 
 def death(end: Exit, limits: Limits) -> tuple[Status, str]:
-    """Say how a process died that did not finish its work."""
+    """Say how a process died that did not finish its work.
+
+    Raises
+    ------
+    SlotError
+        If it ran out of time while it waited for the judge to read what it wrote.
+    """
     if end.overflow:
         return Status.OLE, f"wrote more than allowed to {', '.join(sorted(end.overflow))}"
+    if end.killed == "wall" and end.backed_up:
+        raise SlotError("the judge did not keep up with the output")
     if end.killed in _KILLED:
         return _KILLED[end.killed], f"stopped after {end.cpu_s:.2f} s of CPU and {end.wall_s:.2f} s of time"
     code = os.waitstatus_to_exitcode(end.status)

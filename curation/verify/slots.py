@@ -86,6 +86,8 @@ class Exit:
         Peak of resident memory.
     overflow
         Names of wires that held more than allowed.
+    backed_up
+        Whether the judge was behind with reading what it wrote.
     """
 
     status: int
@@ -95,6 +97,7 @@ class Exit:
     rss_mb: float
     output: dict[str, bytes]
     overflow: set[str] = field(default_factory=set)
+    backed_up: bool = False
 
 
 class Slot:
@@ -276,4 +279,5 @@ class Slot:
             ending.rss / unit,
             {wire.name: bytes(wire.data) for wire in own},
             {wire.name for wire in own if wire.overflow},
+            any(wire.backed_up for wire in own),
         )

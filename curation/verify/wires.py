@@ -12,6 +12,8 @@ from pathlib import Path
 __all__ = ["Enough", "Listener", "Wire", "sealed"]
 
 _CHUNK = 1 << 16
+_BACKED_UP = 1 << 14
+"""Bytes unread at the end of a child that may have been waiting for the judge to read them."""
 
 Enough = Callable[[Mapping[str, bytearray]], bool]
 """Whether what the wires hold, by name, is all that is needed."""
@@ -33,7 +35,7 @@ class Wire:
     def __init__(self, owner: int, name: str, fd: int, cap: int) -> None:
         self.owner, self.name, self.fd, self.cap = owner, name, fd, cap
         self.data = bytearray()
-        self.overflow = False
+        self.overflow = self.backed_up = False
         self.open = True
 
     def drain(self) -> None:
@@ -50,10 +52,11 @@ class Wire:
 
     def drain_rest(self) -> None:
         """Read what the ended child has left behind, if the wire is not full."""
-        before = -1
+        heard, before = len(self.data), -1
         while self.open and not self.overflow and len(self.data) != before:
             before = len(self.data)
             self.drain()
+        self.backed_up = self.overflow or len(self.data) - heard >= _BACKED_UP
 
 
 class Listener:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,9 +18,11 @@ import psutil
 import pytest
 
 from curation.verify import Judge, Task
+from curation.verify.functions import death
 from curation.verify.home import Home
+from curation.verify.inside.lockdown import Limits
 from curation.verify.ladder import detect
-from curation.verify.slots import Slot, SlotError
+from curation.verify.slots import Exit, Slot, SlotError
 from schemas.enums import Isolation, Status
 from schemas.errors import IsolationError
 from schemas.recipe.verify import Verify
@@ -261,6 +264,14 @@ def test_a_fault_is_tried_again(judge: Judge, monkeypatch: pytest.MonkeyPatch) -
     assert Status.AC is _only(judge, _calls(SQUARE)).status
     failures.extend([1] * 10)
     assert Status.XX is _only(judge, _calls(SQUARE)).status
+
+
+def test_a_program_that_waited_for_its_judge_did_not_sleep() -> None:
+    """Running out of time behind a full pipe is the judge's fault, and no verdict."""
+    end = Exit(9, "wall", 0.1, 3.0, 10.0, {"stdout": b"x" * 70_000}, backed_up=True)
+    with pytest.raises(SlotError, match="keep up"):
+        death(end, Limits(1.0, 3.0, 256))
+    assert Status.ILE is death(replace(end, backed_up=False), Limits(1.0, 3.0, 256))[0]
 
 
 def test_a_program_killed_by_somebody_is_tried_again(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
