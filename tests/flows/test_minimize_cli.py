@@ -61,7 +61,7 @@ def test_fit_tells_the_front_and_the_rule(tmp_path: Path, config: Path, ask: Ask
     assert 0 == ran.code
     assert "Policies that no other beats" in ran.out
     assert "→" in ran.out
-    assert "Picked: least risk with an error of at most" in ran.out
+    assert "Picked: least risk with an error within 0.01 of the raw data's" in ran.out
     tried = pl.read_csv(listed)
     assert 1 == tried["picked"].sum()
     assert {"attribute", "cell"} == set(tried["release"])
@@ -87,10 +87,11 @@ def test_one_policy_is_learned_without_a_sweep(tmp_path: Path, ask: Ask) -> None
         (("--client", "client"), "options:1: fit.targets: "),
         (("--target", "churned", "--client", "churned"), "churned has two roles"),
         (("--target", "churnd"), "'churnd'"),
+        (("--target", "churned", "--alpha", "0.5"), "--alpha and --leaves choose one policy together"),
     ],
 )
 def test_a_wrong_request_is_named(tmp_path: Path, ask: Ask, options: tuple[str, ...], said: str) -> None:
-    """No target, two roles, a column that is not there: one line and a hint, exit status 2."""
+    """No target, two roles, a column that is not there, half a choice: one line and a hint, exit status 2."""
     ran = ask("minimize", "fit", _CLIENTS, *options, "--out", tmp_path / "p.yaml")
 
     assert 2 == ran.code
