@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,14 +13,15 @@ from privacy.minimize.apply import applicable
 from privacy.minimize.gate import auditor, contract_of, smallest_group
 from privacy.minimize.policy import Policy
 from privacy.minimize.stage import Minimizing, stage_of
-from schemas.errors import GateFailed, InputError, SluiceError, UsageError
+from schemas.errors import GateFailed, SluiceError, UsageError
 from schemas.ids import canonical_json, digest
+from warehouse.fingerprint import input_sha256
 from warehouse.house import Warehouse
 from warehouse.invariants import Build as AuditedBuild
 from warehouse.publish import Published
 from warehouse.stages import Services, StageRun, run_stage
 
-__all__ = ["Ingestion", "file_digest", "known_policies", "register_policies"]
+__all__ = ["Ingestion", "known_policies", "register_policies"]
 
 _POLICIES = "policies"
 
@@ -61,7 +61,7 @@ class Ingestion:
         UsageError
             If the policy has expired.
         """
-        return cls(applicable(policy), source, root, name, smallest, file_digest(source))
+        return cls(applicable(policy), source, root, name, smallest, input_sha256(source)[:32])
 
     @property
     def run_id(self) -> str:
@@ -173,18 +173,3 @@ def register_policies(root: Path) -> None:
     """Make the contracts of a warehouse's minimized datasets known in this process."""
     for policy in known_policies(root):
         contract_of(policy)
-
-
-def file_digest(path: Path) -> str:
-    """Return the digest of a file's bytes.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()[:32]
-    except OSError as error:
-        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}.") from error

@@ -12,11 +12,11 @@ from typing import Any
 import polars as pl
 
 from flows.frames import publish_frames
-from flows.ingestion import file_digest
 from privacy.minimize.audit import AuditResult
 from schemas.audit_tables import AUDIT_ATTRIBUTE
 from schemas.ids import canonical_json, digest
 from warehouse.catalog import table_name
+from warehouse.fingerprint import input_sha256
 from warehouse.house import Warehouse
 
 __all__ = ["house_of", "publish_audit"]
@@ -80,7 +80,7 @@ def _entry(
         "recipe": canonical_json(asked),
         "recipe_hash": digest(asked),
         "code_version": version("sluice"),
-        "inputs": canonical_json([{"source": name, "file": source.name, "digest": file_digest(source)}]),
+        "inputs": canonical_json([{"source": name, "file": source.name, "digest": input_sha256(source)[:32]}]),
         "counts": canonical_json([{"stage": "audit", "in": records, "kept": records, "dropped": {}, "failed": 0}]),
         "cost": canonical_json({}),
         "content_hash": hashes["audit"],

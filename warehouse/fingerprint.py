@@ -1,16 +1,38 @@
-"""Content hashes of tables: equal for equal rows, whatever their order, file layout or engine."""
+"""Content hashes of tables, equal for equal rows whatever their order, file layout or engine; and of files."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 import duckdb
 
 from schemas.contracts import Contract
+from schemas.errors import InputError
 from schemas.ids import digest
 
-__all__ = ["combine", "content_hash", "parts", "read_parquet_sql", "row_hash_sql"]
+__all__ = ["combine", "content_hash", "file_sha256", "input_sha256", "parts", "read_parquet_sql", "row_hash_sql"]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def input_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file that a person named, as 64 hex digits.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        return file_sha256(path)
+    except OSError as error:
+        raise InputError(f"{str(path)!r} cannot be read: {error.strerror}.", hint="check its permissions.") from error
 
 
 def parts(folder: Path) -> list[Path]:

@@ -12,7 +12,6 @@ from curation.batches import RowFile, problem_batches
 from curation.judging import CachedJudge
 from curation.problems import Problem
 from curation.rollouts.clients import open_client
-from curation.rollouts.clients.recorded import sha256
 from curation.rollouts.escalation import demands_more
 from curation.rollouts.programs import judged_answer
 from curation.rollouts.remarks import remarks
@@ -23,6 +22,7 @@ from schemas.ids import digest, record_id
 from schemas.recipe.paths import located
 from schemas.recipe.rollouts import Escalation, Mutants, Policy, Recorded, Rollouts
 from schemas.records import ROLLOUT
+from warehouse.fingerprint import input_sha256
 from warehouse.stages import Services, Stage, StageResult
 
 __all__ = ["ROLLOUTS", "pin", "sample", "sampler_digest"]
@@ -52,7 +52,7 @@ def pin(config: Rollouts, folder: Path) -> Rollouts:
 
 
 def _pinned(policy: Recorded, location: Path) -> Recorded:
-    return policy.model_copy(update={"sha256": sha256(location), "location": location})
+    return policy.model_copy(update={"sha256": input_sha256(location), "location": location})
 
 
 def sampler_digest(policy: Policy) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 from curation.sources.files import FORMATS
@@ -11,6 +10,7 @@ from curation.sources.registry import layout
 from schemas.errors import InputError
 from schemas.recipe.paths import located
 from schemas.recipe.sources import ResolvedSource, ResolvedSources, Source, SourceFile, Sources
+from warehouse.fingerprint import input_sha256
 
 __all__ = ["fingerprint"]
 
@@ -75,16 +75,8 @@ def _named(path: Path, given: str, base_dir: Path) -> SourceFile:
             hint=f"known are {', '.join(FORMATS)}, each text format also as .gz.",
         )
     name = given if path == located(given, base_dir) else _relative(path, base_dir)
-    return SourceFile(name=name, digest=_digest(path), location=path.absolute())
+    return SourceFile(name=name, digest=input_sha256(path)[:32], location=path.absolute())
 
 
 def _relative(path: Path, base_dir: Path) -> str:
     return str(path.relative_to(base_dir)) if path.is_relative_to(base_dir) else str(path)
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()[:32]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", hint="check its permissions.") from error

@@ -15,13 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dedup.retention.attic import Attic, Deleted
-from dedup.retention.files import digest_of, move
+from dedup.retention.files import move
 from dedup.retention.journal import Event
 from dedup.retention.rebuild import rebuild
 from dedup.retention.recipe import Recipe
 from dedup.retention.rows import Sources
 from dedup.retention.store import Recipes
 from schemas.errors import InputError, SluiceError, UsageError
+from warehouse.fingerprint import file_sha256
 
 __all__ = ["Done", "Keeper", "obstacle"]
 
@@ -142,7 +143,7 @@ class Keeper:
             )
         self._free(one.recipe)
         for (_, trash), file in zip(self.attic.places(one.recipe), one.recipe.files, strict=True):
-            if not trash.exists() or digest_of(trash) != file.digest:
+            if not trash.exists() or file_sha256(trash) != file.digest:
                 raise InputError(
                     f"{file.path!r} in the trash is not what was put there.",
                     hint=f"sluice dedup rebuild {table!r} makes it from {one.recipe.parent!r}, bit for bit.",
@@ -235,7 +236,7 @@ class Keeper:
             with self.attic.scratch() as scratch:
                 rebuild(recipe, self.attic.recipes, self.sources, scratch)
             for (path, _), file in zip(self.attic.places(recipe), recipe.files, strict=True):
-                if digest_of(path) != file.digest:
+                if file_sha256(path) != file.digest:
                     raise InputError(f"{file.path!r} was changed since the lake was scanned")
         except SluiceError:
             self.attic.recipes.drop(recipe.id)
@@ -245,7 +246,7 @@ class Keeper:
     def _free(self, recipe: Recipe) -> None:
         """Refuse to write over anything but the table's own files."""
         for (path, _), file in zip(self.attic.places(recipe), recipe.files, strict=True):
-            if os.path.lexists(path) and (path.is_symlink() or digest_of(path) != file.digest):
+            if os.path.lexists(path) and (path.is_symlink() or file_sha256(path) != file.digest):
                 raise InputError(
                     f"{file.path!r} is there already, and is not the file that was deleted.",
                     hint="move it away, then run again.",

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from dedup.lake.tables import Print, Table
 from dedup.retention import render
-from dedup.retention.files import digest_of, inside
+from dedup.retention.files import inside
 from dedup.retention.gather import gather
 from dedup.retention.patch import difference
 from dedup.retention.positions import encoded, positions
@@ -24,6 +24,7 @@ from dedup.retention.recipe import POSITIONS, Part, Recipe, StoredFile, recipe_i
 from dedup.retention.rows import Sources
 from dedup.retention.store import Priced, Recipes
 from schemas.errors import InputError
+from warehouse.fingerprint import file_sha256
 
 __all__ = ["Pair", "derive"]
 
@@ -171,7 +172,7 @@ def _layout(part: Slice, of: str, target: Path, staging: Path) -> tuple[Layout, 
     best: tuple[Layout, list[bytes]] | None = None
     for layout in render.layouts(target, of):
         part.write(layout, staging)
-        blocks = [] if digest_of(staging) == part.file.digest else _patch(staging, target)
+        blocks = [] if file_sha256(staging) == part.file.digest else _patch(staging, target)
         if blocks is not None and (best is None or sum(map(len, blocks)) < sum(map(len, best[1]))):
             best = layout, blocks
         if blocks == []:

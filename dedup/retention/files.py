@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import shutil
 from pathlib import Path, PurePosixPath
 
 from schemas.errors import InputError, WarehouseError
+from warehouse.fingerprint import file_sha256
 
-__all__ = ["digest_of", "inside", "move", "remove", "sync"]
-
-
-def digest_of(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+__all__ = ["inside", "move", "remove", "sync"]
 
 
 def inside(root: Path, name: str) -> Path:
@@ -83,7 +77,7 @@ def _carry(source: Path, target: Path) -> None:
         shutil.copy2(source, staging)
         with staging.open("rb") as file:
             os.fsync(file.fileno())
-        if digest_of(staging) != digest_of(source):
+        if file_sha256(staging) != file_sha256(source):
             raise OSError(errno.EIO, "the copy differs from the file")
         staging.rename(target)
         sync(target.parent)

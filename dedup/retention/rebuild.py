@@ -15,7 +15,7 @@ import polars as pl
 
 from dedup.lake.tables import Table
 from dedup.retention import render
-from dedup.retention.files import digest_of, inside
+from dedup.retention.files import inside
 from dedup.retention.gather import gather
 from dedup.retention.patch import applied
 from dedup.retention.positions import decoded
@@ -23,6 +23,7 @@ from dedup.retention.recipe import POSITIONS, Recipe, StoredFile
 from dedup.retention.rows import Sources
 from dedup.retention.store import Recipes
 from schemas.errors import InputError, WarehouseError
+from warehouse.fingerprint import file_sha256
 
 __all__ = ["Slice", "check_parent", "rebuild"]
 
@@ -83,7 +84,7 @@ def rebuild(recipe: Recipe, recipes: Recipes, sources: Sources, folder: Path) ->
             hint="check free space and permissions, then run again; nothing was lost.",
         ) from error
     for path, file in zip(made, recipe.files, strict=True):
-        if digest_of(path) != file.digest:
+        if file_sha256(path) != file.digest:
             raise InputError(f"{file.path!r} does not come out of its recipe bit for bit.", hint=_why(recipe))
     return made
 

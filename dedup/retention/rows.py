@@ -13,10 +13,11 @@ import pyarrow as pa
 from dedup.lake.rows import fingerprints, read
 from dedup.lake.storage import Storage
 from dedup.lake.tables import Table
-from dedup.retention.files import digest_of, inside
+from dedup.retention.files import inside
 from dedup.retention.positions import Index
 from schemas.errors import InputError
 from schemas.ids import digest
+from warehouse.fingerprint import file_sha256
 
 __all__ = ["Sources", "located"]
 
@@ -110,6 +111,6 @@ class Sources:
         stamp = f"{found.st_size}.{found.st_mtime_ns}.{found.st_ctime_ns}.{found.st_ino}"
         if self._checked.get((name, expected)) == stamp:
             return
-        if digest_of(path) != expected:
+        if file_sha256(path) != expected:
             raise InputError(f"{name!r} was changed")
         self._checked[name, expected] = stamp

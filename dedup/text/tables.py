@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from dedup.text.problems import said
 from schemas.errors import InputError, UsageError, nearest
 from schemas.recipe.sources import SourceFile
 from schemas.recipe.texts import TextTable
+from warehouse.fingerprint import input_sha256
 from warehouse.house import Warehouse
 from warehouse.stages import Workspace
 
@@ -52,12 +52,7 @@ def _known(path: Path) -> bool:
 def _named(path: Path) -> SourceFile:
     if not _known(path):
         raise InputError(f"{path} has no known format.", hint=f"known are {', '.join(FORMATS)}.")
-    try:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()[:32]
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.", hint="check its permissions.") from error
-    return SourceFile(name=str(path), digest=digest, location=path.absolute())
+    return SourceFile(name=str(path), digest=input_sha256(path)[:32], location=path.absolute())
 
 
 @contextmanager

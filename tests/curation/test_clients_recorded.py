@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curation.rollouts.clients import open_client
-from curation.rollouts.clients.recorded import sha256
 from curation.rollouts.requests import ALL, Sample, plan
 from schemas.errors import InputError
 from schemas.ids import canonical_json
 from schemas.recipe.rollouts import Recorded, RecordedColumns
 from tests.curation.code_problems import asserted
 from tests.tables import problem
+from warehouse.fingerprint import input_sha256
 
 
 def _policy(path: Path, **changes: Any) -> Recorded:
@@ -170,7 +170,7 @@ def test_an_unreadable_file_is_refused(tmp_path: Path, name: str) -> None:
 def test_a_file_that_changed_since_the_plan_is_refused(tmp_path: Path) -> None:
     """The digest taken when the run was planned is the one that is read."""
     path = _lines(tmp_path / "a.jsonl", [{"problem": "7", "response": "8"}])
-    planned = _policy(path, sha256=sha256(path))
+    planned = _policy(path, sha256=input_sha256(path))
     _lines(path, [{"problem": "7", "response": "9"}])
 
     with pytest.raises(InputError, match="changed since the run was planned"):

@@ -8,7 +8,7 @@ from typing import Self
 
 import pyarrow as pa
 
-from warehouse.release.shards import sha256
+from warehouse.fingerprint import file_sha256
 
 __all__ = ["ArrowFolderWriter"]
 
@@ -29,7 +29,7 @@ class ArrowFolderWriter:
         self._stream.close()
         state = {
             "_data_files": [{"filename": _DATA}],
-            "_fingerprint": sha256(self._folder / _DATA)[:16],
+            "_fingerprint": file_sha256(self._folder / _DATA)[:16],
             "_format_columns": None,
             "_format_kwargs": {},
             "_format_type": None,

@@ -16,7 +16,7 @@ from warehouse.exports.findings import Findings
 from warehouse.exports.registry import target as named
 from warehouse.exports.row import ROW
 from warehouse.exports.target import Finding, Target
-from warehouse.release.shards import sha256
+from warehouse.fingerprint import file_sha256
 
 __all__ = ["check"]
 
@@ -83,7 +83,7 @@ def _part(folder: Path, part: dict[str, Any], target: Target, findings: Findings
 
 def _beside(path: Path, expected: str) -> None:
     """Hold a file that describes rows against what was written: the reader believes it."""
-    if sha256(path) != expected:
+    if file_sha256(path) != expected:
         raise ExportRefused(f"{path.name} is not what was written; the reader believes it.", hint="export again.")
 
 

@@ -26,8 +26,8 @@ from warehouse.exports.registry import target as named
 from warehouse.exports.reward import write_reward
 from warehouse.exports.shape import Shape
 from warehouse.exports.target import Exported, ExportReport, Finding, Options
+from warehouse.fingerprint import file_sha256
 from warehouse.release.order import Part, batches, ordered, survey
-from warehouse.release.shards import sha256
 
 __all__ = ["export"]
 
@@ -150,7 +150,7 @@ def _exported(staging: Path, part: Part, rows: int, shape: Shape) -> Exported:
     place = _place(part)
     paths = sorted(path for path in (staging / place).rglob("*") if path.is_file())
     files = tuple(
-        {"path": path.relative_to(staging).as_posix(), "bytes": path.stat().st_size, "sha256": sha256(path)}
+        {"path": path.relative_to(staging).as_posix(), "bytes": path.stat().st_size, "sha256": file_sha256(path)}
         for path in paths
     )
     batch = shape.options.batch_size

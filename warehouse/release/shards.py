@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +14,10 @@ import pyarrow.parquet as pq
 from schemas.contracts import Contract
 from schemas.errors import InputError
 from schemas.recipe.publish import Publish
-from warehouse.fingerprint import read_parquet_sql, row_hash_sql
+from warehouse.fingerprint import file_sha256, read_parquet_sql, row_hash_sql
 from warehouse.release.order import BATCH, Part, batches, ordered
 
-__all__ = ["Shard", "describe", "sha256", "shard_sizes", "write_shards"]
+__all__ = ["Shard", "describe", "shard_sizes", "write_shards"]
 
 _SAFE_CONFIG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
 _SAFE_SPLIT = re.compile(r"[A-Za-z0-9]\w*(\.\w+)*")
@@ -107,16 +106,10 @@ def describe(paths: Sequence[Path], of: Contract, folder: Path) -> list[Shard]:
     return [_shard(path, found[str(path)], folder) for path in paths]
 
 
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, in hex."""
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
-
-
 def _shard(path: Path, figures: list[Any], folder: Path) -> Shard:
     rows, low, high, *sums = figures
     relative = path.relative_to(folder).as_posix()
-    return Shard(relative, path.stat().st_size, sha256(path), rows, low, high, (int(sums[0]), int(sums[1])))
+    return Shard(relative, path.stat().st_size, file_sha256(path), rows, low, high, (int(sums[0]), int(sums[1])))
 
 
 def _place(part: Part) -> Path:

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from schemas.errors import InputError
+from warehouse.fingerprint import file_sha256
 from warehouse.release.manifest import MANIFEST, is_sealed, read_manifest, render
-from warehouse.release.shards import sha256
 
 __all__ = ["Fault", "FaultKind", "verify_release"]
 
@@ -103,7 +103,7 @@ def _fault(folder: Path, path: str, entry: Mapping[str, Any]) -> Fault | None:
     size = place.stat().st_size
     if size < entry["bytes"]:
         return Fault(FaultKind.TRUNCATED, path, f"{size} of {entry['bytes']} bytes are left")
-    if (found := sha256(place)) != entry["sha256"]:
+    if (found := file_sha256(place)) != entry["sha256"]:
         return Fault(FaultKind.ALTERED, path, f"sha256 is {found}, released was {entry['sha256']}")
     return _content_fault(place, path, entry)
 

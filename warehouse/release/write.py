@@ -25,13 +25,13 @@ import duckdb
 from schemas.contracts import Contract
 from schemas.errors import InputError, WarehouseError
 from schemas.ids import digest
-from warehouse.fingerprint import combine, content_hash, read_parquet_sql
+from warehouse.fingerprint import combine, content_hash, file_sha256, read_parquet_sql
 from warehouse.release.documents import documents
 from warehouse.release.info import ReleaseInfo
 from warehouse.release.licences import LicenceRollUp, roll_up
 from warehouse.release.manifest import FORMAT, MANIFEST, read_manifest, render, seal
 from warehouse.release.order import Part, survey
-from warehouse.release.shards import Shard, describe, sha256, write_shards
+from warehouse.release.shards import Shard, describe, write_shards
 
 __all__ = ["Release", "existing_release", "write_release"]
 
@@ -179,5 +179,6 @@ def _manifest(
 def _files(folder: Path) -> list[dict[str, Any]]:
     """Describe the files beside the data."""
     return [
-        {"path": path.name, "bytes": path.stat().st_size, "sha256": sha256(path)} for path in sorted(folder.glob("*.*"))
+        {"path": path.name, "bytes": path.stat().st_size, "sha256": file_sha256(path)}
+        for path in sorted(folder.glob("*.*"))
     ]

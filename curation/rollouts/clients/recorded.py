@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 import sqlite3
@@ -16,8 +15,9 @@ from curation.rollouts.requests import ALL, Request, Sample
 from schemas.errors import InputError
 from schemas.ids import normalise_text, statement
 from schemas.recipe.rollouts import Recorded
+from warehouse.fingerprint import input_sha256
 
-__all__ = ["RecordedClient", "sha256"]
+__all__ = ["RecordedClient"]
 
 _BATCH = 5_000
 _WORD = re.compile(r"\w+")
@@ -45,7 +45,7 @@ class RecordedClient:
     def __init__(self, policy: Recorded, scratch: Path) -> None:
         self.policy = policy
         path = policy.location or Path(policy.path)
-        if policy.sha256 is not None and sha256(path) != policy.sha256:
+        if policy.sha256 is not None and input_sha256(path) != policy.sha256:
             raise InputError(
                 f"recorded answers {policy.path!r} changed since the run was planned.",
                 hint="run again: the plan takes the new content in.",
@@ -116,18 +116,3 @@ def _words(text: str) -> set[str]:
 
 def _lines(text: str) -> set[str]:
     return {line.strip() for line in text.splitlines() if line.strip()}
-
-
-def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file, as 64 hex digits.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"recorded answers {str(path)!r} cannot be read: {error.strerror}.") from error

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from schemas.errors import WarehouseError
+from warehouse.fingerprint import file_sha256
 from warehouse.release.manifest import MANIFEST, read_manifest
 from warehouse.release.push.place import Item, Sent, Shipment
-from warehouse.release.shards import sha256
 
 __all__ = ["Mirror"]
 
@@ -87,7 +87,7 @@ class Mirror:
 
 
 def _whole(path: Path, item: Item) -> bool:
-    return path.is_file() and path.stat().st_size == item.bytes and sha256(path) == item.sha256
+    return path.is_file() and path.stat().st_size == item.bytes and file_sha256(path) == item.sha256
 
 
 def _copy(source: Path, place: Path) -> None:

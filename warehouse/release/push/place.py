@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from warehouse.fingerprint import file_sha256
 from warehouse.release.manifest import MANIFEST, render
-from warehouse.release.shards import sha256
 
 __all__ = ["Item", "Place", "Sent", "Shipment", "masked"]
 
@@ -59,7 +59,7 @@ class Shipment:
         """Return the shipment of a release folder."""
         shards = [shard for part in manifest["parts"] for shard in part["shards"]]
         data = [Item(entry["path"], entry["bytes"], entry["sha256"]) for entry in (*shards, *manifest["files"])]
-        own = Item(MANIFEST, len(render(manifest).encode("utf-8")), sha256(folder / MANIFEST))
+        own = Item(MANIFEST, len(render(manifest).encode("utf-8")), file_sha256(folder / MANIFEST))
         return cls(folder, manifest["dataset"], manifest["version"], manifest["digest"], tuple(data), own)
 
     @property
