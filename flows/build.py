@@ -34,6 +34,7 @@ from warehouse.publish import Published
 from warehouse.report.html import write as write_report
 from warehouse.report.summarise import summarise
 from warehouse.stages import Services, StageRun
+from warehouse.versions import Version
 
 __all__ = ["Build"]
 
@@ -60,14 +61,14 @@ class Build:
     done
         Finished steps by name.
     carries_on
-        True if the rows hold those of an earlier version, which this build's stages never saw.
+        Version whose rows these hold, with more; this build's stages never saw them.
     """
 
     recipe: Recipe
     root: Path
     steps: tuple[Step, ...]
     done: dict[str, StageRun] = field(default_factory=dict)
-    carries_on: bool = False
+    carries_on: Version | None = None
     started_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @classmethod
@@ -149,7 +150,14 @@ class Build:
             return audits[-1]
 
         try:
-            published = warehouse.publish(self.recipe.name, "prompt_set", self.rows, run_id=self.run_id, audit=audited)
+            published = warehouse.publish(
+                self.recipe.name,
+                "prompt_set",
+                self.rows,
+                run_id=self.run_id,
+                audit=audited,
+                carries_on=self.carries_on,
+            )
         except SluiceError as error:
             status = "rejected" if isinstance(error, GateFailed) else "failed"
             warehouse.upsert_run(self._run(status, finished=True))

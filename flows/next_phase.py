@@ -39,5 +39,5 @@ def next_phase(
     if checkpoint is not None:
         asked, folder = load_checkpoint(asked, Path(checkpoint)), Path(checkpoint).parent
     version = Warehouse.open(Path(warehouse)).version(asked.name, ref)
-    build = Build(asked, Path(warehouse), tuple(next_phase_steps(asked, folder, version)), carries_on=True)
+    build = Build(asked, Path(warehouse), tuple(next_phase_steps(asked, folder, version)), carries_on=version)
     return finish(run_steps(build), recipe, publish=True)

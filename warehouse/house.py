@@ -143,6 +143,7 @@ class Warehouse:
         run_id: str,
         audit: Audit,
         notes: str = "",
+        carries_on: Version | None = None,
     ) -> Published:
         """Write rows to a branch, audit them there, and let readers see them as the next version.
 
@@ -161,6 +162,8 @@ class Warehouse:
             ``(staged files, contract) -> outcome`` with ``success`` and ``summary``.
         notes
             Words of the author, put before the release notes derived from the diff.
+        carries_on
+            Version whose rows these hold, with more: publishing the rows that it began with is a no-op from now on.
 
         Raises
         ------
@@ -174,7 +177,8 @@ class Warehouse:
             If the warehouse cannot be written, or the rows are not those referred to.
         """
         with self.catalog.guarded("publish to"):
-            return publish(Publication(self.catalog, name, contract(contract_name), rows, run_id, audit, notes))
+            of = contract(contract_name)
+            return publish(Publication(self.catalog, name, of, rows, run_id, audit, notes, carries_on))
 
     def rollback(self, name: str, ref: str) -> Version:
         """Let readers of ``latest`` see an older version again; tags stay, and the next version number is higher.

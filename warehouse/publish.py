@@ -82,7 +82,7 @@ class Published:
     version
         The version that readers now see.
     unchanged
-        True if these very rows were published already; no version was made.
+        True if readers see these very rows, or what carries them on; no version was made.
     diff
         Against the version before; None if unchanged or the first.
     audit
@@ -106,6 +106,7 @@ class Publication:
     run_id: str
     audit: Audit
     notes: str
+    carries_on: Version | None = None
 
     @property
     def branch(self) -> str:
@@ -175,10 +176,11 @@ def publish(job: Publication) -> Published:
 
 
 def _same(base: Version, job: Publication) -> bool:
-    return (base.content_hash, base.contract, base.contract_version) == (
-        job.rows.content_hash,
-        job.contract.name,
-        job.contract.version,
+    """Return True if readers see these very rows, or what carries them on."""
+    contract = (job.contract.name, job.contract.version)
+    return contract == (base.contract, base.contract_version) and job.rows.content_hash in (
+        base.content_hash,
+        base.origin,
     )
 
 
@@ -308,6 +310,7 @@ def _promote(job: Publication, staged: Snapshot, outcome: AuditOutcome) -> Publi
         contract=job.contract.name,
         contract_version=job.contract.version,
         schema_digest=job.contract.schema_digest,
+        origin=(job.carries_on.origin or job.carries_on.content_hash) if job.carries_on else "",
     )
     change = None
     if base is not None:

@@ -48,6 +48,8 @@ class Version:
         What it raised compared with the version before.
     contract, contract_version, schema_digest
         What its rows promise.
+    origin
+        Hash of the rows that it carries on, from where they began; empty if it carries on none.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Version:
     contract: str
     contract_version: str
     schema_digest: str
+    origin: str = ""
 
     @property
     def tag(self) -> str:

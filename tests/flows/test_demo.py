@@ -151,14 +151,16 @@ def test_rollouts_are_spread_over_difficulty(demo: Demo) -> None:
 
 
 def test_next_phase_carries_the_published_set_on(demo: Demo) -> None:
-    """The newest checkpoint re-measures the last phase; the next phase is a subset of it and a new version."""
+    """The newest checkpoint re-measures the last phase; the next phase is a version that the recipe leaves alone."""
     told = demo.ask(
         "drive", "next-phase", "recipes/demo.yaml", "--checkpoint", "recipes/checkpoints/demo.yaml", "--json"
     ).json
     rows = pl.DataFrame(demo.sql("SELECT phase, problem_id, policy_revision FROM demo WHERE phase LIKE 'stage2%'"))
     first, second = (set(rows.filter(phase=name)["problem_id"]) for name in ("stage2.1", "stage2.2"))
 
+    again = demo.ask("run", "recipes/demo.yaml", "--json").json
     assert ("1.1.0", "minor") == (told["version"], told["bump"])
+    assert ("1.1.0", True) == (again["version"], again["unchanged"])
     assert second < first
     assert {"2"} == set(rows.filter(phase="stage2.2")["policy_revision"])
 

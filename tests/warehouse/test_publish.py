@@ -19,7 +19,7 @@ from schemas.tables import TableRef
 from warehouse.catalog import DATASETS
 from warehouse.house import Warehouse
 from warehouse.publish import Published, branch_of, rejection_of
-from warehouse.versions import Bump
+from warehouse.versions import Bump, Version
 
 Place = Callable[..., TableRef]
 Release = Callable[..., Published]
@@ -77,6 +77,26 @@ def test_identical_rows_make_no_version(house: Warehouse, place: Place, release:
     again = release(place(reversed(range(4))), "r2", never)
     assert (first, True) == (again.version, again.unchanged)
     assert ["main", "v1.0.0"] == _branches(house)
+
+
+def test_rows_that_are_carried_on_make_no_version(house: Warehouse, place: Place, outcome: type) -> None:
+    """Publishing where a chain of carried-on versions began is a no-op; other rows are a version that begins anew."""
+
+    def published(rows: int, carries_on: Version | None = None) -> Published:
+        good = outcome(success=True, summary="")
+        run_id = f"r{rows}"
+        return house.publish(
+            "sums", "problem", place(range(rows)), run_id=run_id, audit=lambda *_: good, carries_on=carries_on
+        )
+
+    first = published(3).version
+    second = published(5, first).version
+    third = published(6, second).version
+    again = published(3)
+
+    assert [first.content_hash] * 2 == [second.origin, third.origin]
+    assert (third, True) == (again.version, again.unchanged)
+    assert ("1.3.0", "") == (published(4).version.version, published(4).version.origin)
 
 
 def test_rows_are_stored_in_the_pinned_schema_sorted_by_key(house: Warehouse, place: Place, release: Release) -> None:
