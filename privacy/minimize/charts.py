@@ -31,7 +31,7 @@ class Dot:
     label
         What a person reads who points at it.
     front, picked
-        Whether it is joined to the front, and whether it is ringed.
+        Whether it is joined to the front of its kind, and whether it is ringed.
     """
 
     x: float
@@ -43,7 +43,7 @@ class Dot:
 
 
 def scatter(dots: Sequence[Dot], *, x: str, y: str, title: str, standalone: bool = False) -> str:
-    """Return points, the front among them and the pick as SVG.
+    """Return points, the front of each kind among them and the pick as SVG.
 
     Parameters
     ----------
@@ -62,14 +62,12 @@ def scatter(dots: Sequence[Dot], *, x: str, y: str, title: str, standalone: bool
         _Scale([dot.x for dot in dots], _LEFT, _WIDTH - _RIGHT),
         _Scale([dot.y for dot in dots], _HEIGHT - _BOTTOM, _TOP),
     )
-    front = sorted((dot for dot in dots if dot.front), key=lambda dot: (dot.x, -dot.y))
-    line = " ".join(f"{across(dot.x):.1f},{up(dot.y):.1f}" for dot in front)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" font-size="12">',
         f"<title>{escape(title)}</title>",
         f"<style>{_STYLE}</style>" if standalone else "",
         *_axes(across, up, x, y),
-        f'<polyline class="line axis" fill="none" points="{line}"/>' if len(front) > 1 else "",
+        *(_front([dot for dot in dots if dot.front and dot.kind == kind], across, up) for kind in _MARKS),
         *(_dot(dot, across, up) for dot in dots),
         *_key({dot.kind for dot in dots}),
         "</svg>",
@@ -111,6 +109,11 @@ def _axes(across: _Scale, up: _Scale, x: str, y: str) -> list[str]:
         f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">{escape(y)}</text>',
     ]
     return [*beside, *below, *named]
+
+
+def _front(dots: Sequence[Dot], across: _Scale, up: _Scale) -> str:
+    places = (f"{across(dot.x):.1f},{up(dot.y):.1f}" for dot in sorted(dots, key=lambda dot: (dot.x, -dot.y)))
+    return f'<polyline class="line axis" fill="none" points="{" ".join(places)}"/>' if len(dots) > 1 else ""
 
 
 def _dot(dot: Dot, across: _Scale, up: _Scale) -> str:

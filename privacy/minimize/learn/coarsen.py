@@ -46,10 +46,11 @@ class Trade:
         starts = np.cumsum([0, *self.criterion.sizes[:-1]])
         total = self.criterion.total(counts)
         largest = np.maximum.reduceat(counts, starts, axis=-1)
-        squares = np.add.reduceat(counts * counts, starts, axis=-1)
         of_targets = slice(len(self.criterion.targets))
+        classes = counts[..., : sum(self.criterion.targets)]
+        squares = np.add.reduceat(classes * classes, starts[of_targets], axis=-1)
         errors = total - largest[..., of_targets].mean(axis=-1)
-        impure = total - squares[..., of_targets].mean(axis=-1) / np.maximum(total, 1e-300)
+        impure = total - squares.mean(axis=-1) / np.maximum(total, 1e-300)
         guessed = self._guessed(largest[..., len(self.criterion.targets) :])
         return (1 - self.exchange) * (errors + _PURITY * impure) + self.exchange * guessed
 
@@ -167,7 +168,8 @@ def _merges(told: _Cells, layout: Layout, trade: Trade) -> Iterator[_Merge]:
         members = [np.flatnonzero(told.buckets[:, column] == bucket) for bucket in numbers]
         ordered = layout.codings[column].kind == "interval"
         for one, other in pairwise(numbers) if ordered else combinations(numbers, 2):
-            _, left, right = np.intersect1d(rest[members[one]], rest[members[other]], return_indices=True)
+            pair = rest[members[one]], rest[members[other]]
+            _, left, right = np.intersect1d(*pair, assume_unique=True, return_indices=True)
             first, second = members[one][left], members[other][right]
             together = trade.mass(told.counts[first] + told.counts[second])
             yield _Merge(float((costs[first] + costs[second] - together).sum()), column, one, other)

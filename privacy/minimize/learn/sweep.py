@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import polars as pl
@@ -27,6 +27,7 @@ from warehouse.progress import Progress, Silent
 
 __all__ = ["Measured", "Swept", "sweep"]
 
+_RELEASES: tuple[Release, ...] = get_args(Release)
 _SLACK = 0.005
 """Expected errors this much above the best at no more risk are measured, too."""
 
@@ -116,7 +117,11 @@ class Swept:
 
     @cached_property
     def front(self) -> tuple[int, ...]:
-        """Places of the policies that none beats in both error and risk on the validation rows, least risk first."""
+        """Places of the policies that none of the same release beats in both error and risk on the validation rows.
+
+        Each form of release has a front of its own, for they serve different needs: a cell serves one task only. Least
+        risk first.
+        """
         return _front(self.measured)
 
     @property
@@ -198,7 +203,8 @@ def _measure(
         glances.append(bench.glance(generalization))
         told.advance("sweep")
     weights = config.fit.leakage_weights
-    near = _near([(glance.validation.mean(weights), glance.expected) for glance in glances])
+    seen = zip(found, glances, strict=True)
+    near = _near([(choice.release, one.validation.mean(weights), one.expected) for (choice, _), one in seen])
     measured = []
     for place, ((choice, generalization), glance) in enumerate(zip(found, glances, strict=True)):
         wanted = place in near or choice == config.choice
@@ -228,13 +234,14 @@ def _measured(
     )
 
 
-def _near(figures: Sequence[tuple[float, float]]) -> set[int]:
-    """Return the places that may be on the front, as far as (risk, expected error) tell."""
-    near, best = set(), np.inf
+def _near(figures: Sequence[tuple[Release, float, float]]) -> set[int]:
+    """Return the places that may be on the front of their release, as far as (release, risk, expected error) tell."""
+    near, best = set(), dict.fromkeys(_RELEASES, np.inf)
     for place in sorted(range(len(figures)), key=lambda place: figures[place]):
-        if figures[place][1] <= best + _SLACK:
+        release, _, expected = figures[place]
+        if expected <= best[release] + _SLACK:
             near.add(place)
-        best = min(best, figures[place][1])
+        best[release] = min(best[release], expected)
     return near
 
 
@@ -268,15 +275,18 @@ def _grid(binning: Binning, bench: Bench, config: Sweep) -> Iterator[tuple[Choic
 def _merged_buckets(
     binning: Binning, bench: Bench, search: Search, config: Sweep, alpha: float
 ) -> Iterator[tuple[float, Generalization]]:
-    """Yield what merging makes of a large tree's buckets, each exchange rate going on from the one below."""
+    """Yield what merging makes of a large tree's buckets, for each exchange rate.
+
+    Each begins with the tree, so that it does not depend on the other rates. Going on from a lower rate would keep its
+    mistakes: where nearly every record has a combination of its own, each column seems spare beside the others.
+    """
     least = min(config.fit.min_samples_leaf, config.merged_min_samples_leaf)
     tree = search.with_least(least).tree(alpha, config.merged_leaves)
     found = from_tree(binning.layout, tree)
     floor = binning.at_least(config.fit.smallest_group)
     for exchange in sorted(config.exchanges):
         trade = Trade(criterion_of(binning, alpha), exchange)
-        found = coarsened(found, bench.distinct, bench.shares, trade, floor)
-        yield exchange, found
+        yield exchange, coarsened(found, bench.distinct, bench.shares, trade, floor)
 
 
 def _merged_leaves(
@@ -291,11 +301,11 @@ def _merged_leaves(
 
 def _front(measured: Sequence[Measured]) -> tuple[int, ...]:
     order = sorted(range(len(measured)), key=lambda place: _rank(measured[place]))
-    best, front = np.inf, []
+    best, front = dict.fromkeys(_RELEASES, np.inf), []
     for place in order:
-        error = measured[place].validation_error
-        if error is not None and error < best:
-            best = error
+        error, release = measured[place].validation_error, measured[place].release
+        if error is not None and error < best[release]:
+            best[release] = error
             front.append(place)
     return tuple(front)
 

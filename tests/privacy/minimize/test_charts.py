@@ -27,3 +27,13 @@ def test_the_key_covers_no_dot(dots: list[Dot]) -> None:
         assert key < float(circle.get("cy")) - 8
         assert 0 < float(circle.get("cx")) < width
         assert float(circle.get("cy")) < height
+
+
+def test_fronts_of_two_kinds_are_two_lines() -> None:
+    """The dots of a front are joined with those of their own kind."""
+    dots = [Dot(x, y, kind, front=True) for kind, y in (("attribute", 0.4), ("cell", 0.2)) for x in (0.1, 0.5, 0.9)]
+    drawing = ET.fromstring(scatter(dots, x="risk", y="error", title="tried"))
+    lines = [line.get("points").split() for line in drawing.iter("{http://www.w3.org/2000/svg}polyline")]
+
+    assert [3, 3] == [len(line) for line in lines]
+    assert [1, 1] == [len({place.split(",")[1] for place in line}) for line in lines]

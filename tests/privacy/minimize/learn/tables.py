@@ -27,6 +27,22 @@ def planted(rows: int = 4_000, seed: int = 0) -> pl.DataFrame:
     )
 
 
+def mingled(rows: int, seed: int = 0) -> pl.DataFrame:
+    """The target and three columns follow something hidden, with noise; age and sex say nothing of it."""
+    draw = np.random.default_rng(seed)
+    hidden = draw.normal(size=rows)
+    return pl.DataFrame(
+        {
+            "job": [f"j{place}" for place in np.clip(hidden * 2 + draw.normal(size=rows) * 2 + 5, 0, 9).astype(int)],
+            "gain": np.exp(draw.normal(size=rows) + hidden).round().astype(int),
+            "hours": (40 + 5 * hidden + 10 * draw.normal(size=rows)).round().astype(int),
+            "age": draw.integers(20, 60, rows),
+            "sex": draw.choice(["F", "M"], rows),
+            "y": (hidden + 0.7 * draw.normal(size=rows) > 0.7).astype(int),
+        }
+    )
+
+
 def exclusive_or(rows: int = 6_000, seed: int = 0) -> pl.DataFrame:
     """The target is the exclusive or of three columns, each of which alone tells nothing, among eight of noise."""
     draw = np.random.default_rng(seed)
