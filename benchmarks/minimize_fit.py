@@ -67,7 +67,7 @@ np.savez(sys.argv[3], train=out[0].astype(float), test=out[1].astype(float), sec
 
 
 def adult(folder: Path, seed: int) -> int:
-    """Print what points of the front, chosen on validation rows, reach on test rows; return the exit code.
+    """Print what points of each release's front, chosen on validation rows, reach on test rows; return the exit code.
 
     Parameters
     ----------

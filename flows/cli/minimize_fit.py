@@ -150,7 +150,7 @@ def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, mach
         return
     if swept is not None:
         rows = (("→" if one["picked"] else "", *(_shown(one[name]) for name in _CHOSEN)) for one in front.to_dicts())
-        console.print("[bold]Policies that no other beats[/]")
+        console.print("[bold]Policies that no other of their release beats[/]")
         table("", ("", *_CHOSEN), rows, right=_FIGURES)
         console.print(
             f"Error of {', '.join(wanted.fit.targets)}: raw data {swept.raw_error:.4f}, guessing"

@@ -59,7 +59,7 @@ def test_fit_tells_the_front_and_the_rule(tmp_path: Path, config: Path, ask: Ask
     ran = ask("minimize", "fit", _CLIENTS, "--config", config, "--out", tmp_path / "p.yaml", "--table", listed)
 
     assert 0 == ran.code
-    assert "Policies that no other beats" in ran.out
+    assert "Policies that no other of their release beats" in ran.out
     assert "→" in ran.out
     assert "Picked: least risk with an error within 0.01 of the raw data's" in ran.out
     tried = pl.read_csv(listed)
