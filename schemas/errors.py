@@ -7,6 +7,7 @@
     │   ├── RecipeError            2  a recipe does not say what it must
     │   └── PolicyChanged          2  a policy's content is not what its hash names
     ├── InputError                 3  something named cannot be read, or holds nothing usable
+    │   ├── Unreadable             3  a file of a lake was a table when it was scanned, and is none now
     │   ├── SchemaDrift            3  data do not have the columns and types that a policy was made for
     │   └── FreeTextRefused        3  a column holds free text that may tell anything of a person
     ├── GateFailed                 4  the audit ran and found bad data; nothing was published
@@ -43,6 +44,7 @@ __all__ = [
     "SchemaDrift",
     "SluiceError",
     "StageError",
+    "Unreadable",
     "UsageError",
     "WarehouseError",
     "nearest",
@@ -113,6 +115,28 @@ class InputError(SluiceError):
     """A named input is missing, unreadable, or holds nothing usable."""
 
     exit_code = 3
+
+
+class Unreadable(InputError):
+    """A file of a table turned out not to be readable after its lake was scanned.
+
+    Parameters
+    ----------
+    table, file
+        Their names in the lake.
+    reason, detail
+        Code of the fault, and what was found.
+    """
+
+    def __init__(self, table: str, file: str, reason: str, detail: str) -> None:
+        self.table, self.file, self.reason, self.detail = table, file, reason, detail
+        super().__init__(
+            f"{table}: {file} cannot be read any more: {reason}: {detail}.",
+            hint="it looked readable when the lake was scanned; scan again.",
+        )
+
+    def __reduce__(self) -> tuple[type[Unreadable], tuple[str, str, str, str]]:
+        return Unreadable, (self.table, self.file, self.reason, self.detail)
 
 
 class SchemaDrift(InputError):

@@ -128,7 +128,7 @@ class Sweep(Section):
     """Exchange rates of the large trees whose buckets and leaves are merged."""
     merged_leaves: Leaves = 200
     """Budget of those trees."""
-    merged_min_samples_leaf: Annotated[int, Field(ge=1)] = 20
+    merged_min_samples_leaf: Annotated[int, Field(ge=1)] = 10
     """Fewest rows (clients) in a leaf of the trees whose buckets are merged, where that is less than `fit` says: what
     is released are the merged buckets, of which `smallest_group` still holds."""
     test_share: Share = 0.33

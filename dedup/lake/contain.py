@@ -16,7 +16,6 @@ import polars as pl
 
 from dedup.lake.edges import edge_frame
 from dedup.lake.exact import Context, Solved, Task, solve
-from dedup.lake.faults import Unreadable
 from dedup.lake.min_max import Pairs, Statistics, prune
 from dedup.lake.near import measured
 from dedup.lake.paper import content_pruned, min_max, schema_edges, survival_bound
@@ -27,6 +26,7 @@ from dedup.lake.suggestions import suggestions
 from dedup.lake.survey import Survey, engine_of, store_of
 from dedup.lake.tables import rejection_frame, table_frame
 from dedup.lake.values import column_key
+from schemas.errors import Unreadable
 from schemas.lake import COLUMN_SUGGESTION, NEAR_CONTAINMENT, STAGE_LEDGER
 from schemas.recipe.lake import Lake
 from warehouse.engines import Engine

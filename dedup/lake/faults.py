@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.errors import InputError
-
-__all__ = ["NotATable", "Unreadable"]
+__all__ = ["NotATable"]
 
 
 class NotATable(Exception):
@@ -25,25 +23,3 @@ class NotATable(Exception):
 
     def __reduce__(self) -> tuple[type[NotATable], tuple[str, str]]:
         return NotATable, (self.reason, self.detail)
-
-
-class Unreadable(InputError):
-    """A file of a table turned out not to be readable after the lake was surveyed.
-
-    Parameters
-    ----------
-    table, file
-        Their names in the lake.
-    """
-
-    def __init__(self, table: str, file: str, fault: NotATable) -> None:
-        super().__init__(
-            f"{table}: {file} cannot be read any more: {fault}.",
-            hint="it looked readable when the lake was scanned; scan again.",
-        )
-        self.table = table
-        self.file = file
-        self.fault = fault
-
-    def __reduce__(self) -> tuple[type[Unreadable], tuple[str, str, NotATable]]:
-        return Unreadable, (self.table, self.file, self.fault)

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from dedup.lake.faults import NotATable, Unreadable
+from dedup.lake.faults import NotATable
 from dedup.lake.readers import batches, leaf_expressions, naming_faults, pieces
 from dedup.lake.storage import File, Storage
 from dedup.lake.tables import Table
 from dedup.lake.values import LANES, cell, salt
 from dedup.text.hashing import mix
+from schemas.errors import Unreadable
 from schemas.ids import digest
 
 __all__ = [
@@ -196,7 +197,7 @@ def _reading(table: Table, file: File) -> Iterator[None]:
         with naming_faults():
             yield
     except NotATable as fault:
-        raise Unreadable(table.name, file.name, fault) from fault
+        raise Unreadable(table.name, file.name, fault.reason, fault.detail) from fault
 
 
 def _index(piece: pl.LazyFrame) -> pl.LazyFrame:

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dedup.lake.faults import NotATable, Unreadable
+from dedup.lake.faults import NotATable
 from dedup.lake.scan import scan
 from dedup.lake.storage import File, Storage, local_file
 from dedup.lake.store import Store
 from dedup.lake.tables import Found, Rejection, Table, grouped, joined
+from schemas.errors import Unreadable
 from schemas.recipe.lake import Lake
 from warehouse.engines import Engine, engine
 from warehouse.stages import Services
@@ -51,7 +52,7 @@ class Survey:
 
     def without(self, unreadable: Unreadable) -> Survey:
         """Return the lake with the table of a file that cannot be read among the rejections."""
-        fault = Rejection(unreadable.file, unreadable.fault.reason, unreadable.fault.detail)
+        fault = Rejection(unreadable.file, unreadable.reason, unreadable.detail)
         rejected = [*self.rejections, *_with_its_table(self.table(unreadable.table), [fault])]
         rejected.sort(key=lambda one: one.path)
         left = tuple(table for table in self.tables if table.name != unreadable.table)

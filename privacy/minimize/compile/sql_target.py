@@ -60,7 +60,7 @@ def _ansi_text(text: str) -> str:
 DUCKDB = Dialect(_duckdb_text, "isnan({})", "DOUBLE", "TIMESTAMP", "TIMESTAMPTZ", maps=True)
 ANSI = Dialect(
     _ansi_text,
-    "LOWER(CAST({} AS VARCHAR(32))) = 'nan'",
+    "LOWER(CAST({} AS VARCHAR(32))) IN ('nan', '-nan')",
     "DOUBLE PRECISION",
     "TIMESTAMP",
     "TIMESTAMP WITH TIME ZONE",
