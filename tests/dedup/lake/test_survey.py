@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import fsspec
@@ -539,7 +540,8 @@ def test_two_runs_at_once(tmp_path: Path) -> None:
     """Two processes on one warehouse find the same, and so does a run after them."""
     _lake_of(tmp_path / "lake", 120)
     given = (str(tmp_path / "lake"), str(tmp_path / "house"))
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        both = pool.starmap(_run_once, [given, given])
+    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as pool:
+        running = [pool.submit(_run_once, *given) for _ in range(2)]
+        both = [one.result() for one in running]
 
     assert both[0] == both[1] == _run_once(*given) == _run_once(given[0], str(tmp_path / "other"))
