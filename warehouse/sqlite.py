@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from schemas.errors import WarehouseError
 __all__ = ["transaction"]
 
 _PATIENCE_S = 60
+_PAUSE_S = 0.005
 
 
 @contextmanager
@@ -23,7 +25,7 @@ def transaction(
     Parameters
     ----------
     prepare
-        Sets the connection up, and makes the tables where they are not there.
+        Sets the connection up, and makes the tables where they are not there; done again while the file is held.
     hint
         What a person can do if the file cannot be used.
 
@@ -45,10 +47,24 @@ def transaction(
         path.parent.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, timeout=_PATIENCE_S)
         try:
-            prepare(connection)
+            _patiently(prepare, connection)
             with connection:
                 yield connection
         finally:
             connection.close()
     except (OSError, sqlite3.Error) as error:
         raise WarehouseError(f"{path} cannot be used: {error}.", hint=hint) from error
+
+
+def _patiently(prepare: Callable[[sqlite3.Connection], object], connection: sqlite3.Connection) -> None:
+    """Prepare; a change of the journal's mode fails at once, however patient the connection is."""
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            prepare(connection)
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_S)
+        else:
+            return

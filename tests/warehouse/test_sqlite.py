@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -54,14 +57,22 @@ def test_a_file_that_is_no_database_is_named_with_what_to_do(tmp_path: Path) -> 
     assert "delete it." == raised.value.hint
 
 
-def test_many_writers_wait_for_one_another(tmp_path: Path) -> None:
-    """Eight threads that make the file at the same time all get their word in."""
-    path = tmp_path / "words.sqlite"
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute(TABLE)
 
-    def write(word: str) -> None:
-        with transaction(path, _prepared, hint="delete it.") as connection:
+
+@pytest.mark.parametrize("prepare", [_prepared, _write_ahead])
+def test_many_writers_wait_for_one_another(prepare: Callable[[sqlite3.Connection], object], tmp_path: Path) -> None:
+    """Eight threads that make a file at the same time all get their word in, whatever the journal."""
+
+    def write(path: Path, start: Barrier, word: str) -> None:
+        start.wait()
+        with transaction(path, prepare, hint="delete it.") as connection:
             connection.execute("INSERT INTO words VALUES (?)", [word])
 
     with ThreadPoolExecutor(8) as threads:
-        list(threads.map(write, "abcdefgh"))
-    assert list("abcdefgh") == _words(path)
+        for number in range(20):
+            path, start = tmp_path / f"{number}.sqlite", Barrier(8)
+            list(threads.map(partial(write, path, start), "abcdefgh"))
+            assert list("abcdefgh") == _words(path)
