@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 from schemas.ids import digest
 
 __all__ = [
@@ -192,9 +192,8 @@ def contract(name: str) -> Contract:
     """
     known = contracts()
     if name not in known:
-        close = nearest(name, known)
         raise UsageError(
             f"no contract is called {name!r}; known are {', '.join(sorted(known))}.",
-            hint=f"did you mean {close!r}?" if close else None,
+            hint=did_you_mean(name, known),
         )
     return known[name]

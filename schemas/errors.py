@@ -47,6 +47,7 @@ __all__ = [
     "Unreadable",
     "UsageError",
     "WarehouseError",
+    "did_you_mean",
     "nearest",
 ]
 
@@ -240,6 +241,18 @@ class StageError(SluiceError):
     """A stage lost rows or could not say why a row went."""
 
     exit_code = 12
+
+
+def did_you_mean(word: str, allowed: Iterable[str]) -> str | None:
+    """Return the hint that names the allowed word closest to ``word``, or None if none is close.
+
+    Examples
+    --------
+    >>> did_you_mean("treshold", ["threshold", "rules"])
+    "did you mean 'threshold'?"
+    """
+    close = nearest(word, allowed)
+    return f"did you mean {close!r}?" if close else None
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

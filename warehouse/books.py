@@ -25,7 +25,7 @@ from pyiceberg.table.update import AssertRefSnapshotId, RemoveSnapshotsUpdate
 from schemas import records
 from schemas.contracts import Contract
 from schemas.derive.iceberg import pinned_arrow
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 from schemas.tables import TableRef
 from warehouse.catalog import BOOKS, Catalog, apply, data_files, retrying, table_name
 from warehouse.fingerprint import read_parquet_sql
@@ -93,10 +93,9 @@ def book_called(name: str) -> Book:
     """
     if name in SHELF:
         return SHELF[name]
-    close = nearest(name, SHELF)
     raise UsageError(
         f"no book is called {name!r}; there are {', '.join(sorted(SHELF))}.",
-        hint=f"did you mean {close!r}?" if close else None,
+        hint=did_you_mean(name, SHELF),
     )
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
-from schemas.errors import MissingExtra, StageError, UsageError, nearest
+from schemas.errors import MissingExtra, StageError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from pyspark import SparkConf, SparkContext
@@ -186,10 +186,9 @@ def engine(name: str, **settings: Any) -> Engine:
     'local'
     """
     if name not in _ENGINES:
-        close = nearest(name, _ENGINES)
         raise UsageError(
             f"no engine is called {name!r}; known are {', '.join(_ENGINES)}.",
-            hint=f"did you mean {close!r}?" if close else None,
+            hint=did_you_mean(name, _ENGINES),
         )
     return _ENGINES[name](**settings)
 

@@ -12,7 +12,7 @@ import polars as pl
 from pyiceberg.table import Table
 
 from schemas.contracts import contract, contracts
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 from schemas.tables import TableRef
 from warehouse import books
 from warehouse.catalog import DATASETS, Catalog, data_files, retrying
@@ -282,8 +282,7 @@ class Warehouse:
         if table := self._find(name):
             return table
         known = self.catalog.names(DATASETS)
-        close = nearest(name, known)
         raise UsageError(
             f"no dataset is called {name!r}; there are {', '.join(known) or 'none yet'}.",
-            hint=f"did you mean {close!r}?" if close else "publish one with: sluice run RECIPE",
+            hint=did_you_mean(name, known) or "publish one with: sluice run RECIPE",
         )

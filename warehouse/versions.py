@@ -13,7 +13,7 @@ from typing import Any
 from pyiceberg.table import Table
 from pyiceberg.table.refs import SnapshotRefType
 
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 
 __all__ = ["Bump", "Version", "current", "following", "published", "resolve"]
 
@@ -139,8 +139,7 @@ def resolve(table: Table, name: str, ref: str) -> Version:
     wanted = ref.removeprefix("v")
     if wanted in versions:
         return versions[wanted]
-    close = nearest(wanted, ["latest", *versions])
     raise UsageError(
         f"dataset {name!r} has no version {ref!r}; it has {', '.join(versions) or 'none yet'}.",
-        hint=f"did you mean {close!r}?" if close else "versions are written 1.2.0 or latest.",
+        hint=did_you_mean(wanted, ["latest", *versions]) or "versions are written 1.2.0 or latest.",
     )

@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 
 import polars as pl
 
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 
 __all__ = ["GROUP", "LABELS", "Classifier", "classifier", "labels"]
 
@@ -29,13 +29,11 @@ def classifier(name: str) -> Classifier:
     """
     known = {point.name: point for point in entry_points(group=GROUP)}
     if name not in known:
-        close = nearest(name, [*known, _FROM_COUNTS])
         installed = ", ".join(sorted(known)) or "none"
         raise UsageError(
             f"no difficulty classifier is called {name!r}; installed are: {installed}.",
-            hint=f"did you mean {close!r}?"
-            if close
-            else f"use `labels: {_FROM_COUNTS}`, or install one under {GROUP!r}.",
+            hint=did_you_mean(name, [*known, _FROM_COUNTS])
+            or f"use `labels: {_FROM_COUNTS}`, or install one under {GROUP!r}.",
         )
     return known[name].load()
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.enums import Polarity
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 
 __all__ = ["SCALES", "Scale", "label"]
 
@@ -79,10 +79,9 @@ def label(name: str, raw: Any, scale: str) -> list[dict[str, Any]]:
     if raw is None:
         return []
     if scale not in SCALES:
-        close = nearest(scale, SCALES)
         raise UsageError(
             f"no difficulty scale is called {scale!r}; known are {', '.join(sorted(SCALES))}.",
-            hint=f"did you mean {close!r}?" if close else None,
+            hint=did_you_mean(scale, SCALES),
         )
     known = SCALES[scale]
     return [{"label": name, "raw": str(raw), "value": known.value(raw), "polarity": known.polarity.value}]

@@ -12,7 +12,7 @@ from typing import Any
 
 from curation.sources.drafts import Draft
 from curation.sources.layouts import answers, functions, programs, rllm, tables
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 from schemas.recipe.sources import Source
 
 __all__ = ["GROUP", "Layout", "kinds", "layout"]
@@ -54,8 +54,7 @@ def layout(kind: str) -> Layout:
         return _OWN[kind]
     for point in entry_points(group=GROUP, name=kind):
         return point.load()
-    close = nearest(kind, kinds())
     raise UsageError(
         f"no source kind is called {kind!r}; known are {', '.join(kinds())}.",
-        hint=f"did you mean {close!r}?" if close else None,
+        hint=did_you_mean(kind, kinds()),
     )

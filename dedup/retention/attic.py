@@ -13,7 +13,7 @@ from dedup.retention.files import inside, remove
 from dedup.retention.journal import Entry, Journal
 from dedup.retention.recipe import Recipe
 from dedup.retention.store import Recipes
-from schemas.errors import InputError, UsageError, WarehouseError, nearest
+from schemas.errors import InputError, UsageError, WarehouseError, did_you_mean
 from warehouse.stages import Workspace
 
 __all__ = ["FOLDER", "Attic", "Deleted"]
@@ -118,10 +118,9 @@ class Attic:
         """
         if table in known:
             return known[table]
-        close = nearest(table, known)
         raise UsageError(
             f"{table!r} is not among the {len(known):,} deleted tables of {self.root}.",
-            hint=f"did you mean {close!r}?" if close else "`sluice dedup plan` lists them.",
+            hint=did_you_mean(table, known) or "`sluice dedup plan` lists them.",
         )
 
     def leftovers(self) -> Iterator[str]:

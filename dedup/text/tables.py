@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 
 from dedup.text.problems import said
-from schemas.errors import InputError, UsageError, nearest
+from schemas.errors import InputError, UsageError, did_you_mean
 from schemas.recipe.sources import SourceFile
 from schemas.recipe.texts import TextTable
 from warehouse.fingerprint import input_sha256
@@ -153,10 +153,9 @@ def _documents(table: TextTable, workspace: Workspace) -> pl.LazyFrame:
 def _require(wanted: list[str], there: pl.Schema, table: str) -> None:
     for name in wanted:
         if name not in there:
-            close = nearest(name, there)
             raise UsageError(
                 f"{table} has no column {name!r}; it has {', '.join(there)}.",
-                hint=f"did you mean {close!r}?" if close else "--text and --id name columns.",
+                hint=did_you_mean(name, there) or "--text and --id name columns.",
             )
         if f"{name}{_REPEATED}" in there:
             raise InputError(f"{table} has several columns called {name!r}.", hint="give each a name of its own.")

@@ -21,7 +21,7 @@ from privacy.minimize.compile.polars_target import minimize
 from privacy.minimize.policy import Policy
 from privacy.minimize.tables import Typed, checked, from_text, scan_typed, suffix_of
 from schemas.derive.duckdb import literal
-from schemas.errors import InputError, SchemaDrift, UsageError, nearest
+from schemas.errors import InputError, SchemaDrift, UsageError, did_you_mean
 
 __all__ = ["ENGINES", "Applied", "applicable", "apply_policy", "minimized", "opened", "refuse_expired"]
 
@@ -90,10 +90,9 @@ def apply_policy(policy: Policy, source: Path, target: Path, *, engine: str = "p
         If a format or the engine is not known.
     """
     if engine not in ENGINES:
-        close = nearest(engine, ENGINES)
         raise UsageError(
             f"no engine is called {engine!r}; known are {', '.join(ENGINES)}.",
-            hint=f"did you mean {close!r}?" if close else None,
+            hint=did_you_mean(engine, ENGINES),
         )
     if engine != "polars" and suffix_of(source) != ".parquet":
         raise UsageError(

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, model_validator
 from pydantic_core import PydanticCustomError
 
-from schemas.errors import nearest
+from schemas.errors import did_you_mean
 
 __all__ = ["UNKNOWN_KEY", "Section"]
 
@@ -27,8 +27,7 @@ class Section(BaseModel):
         known = {field.alias or name for name, field in cls.model_fields.items()}
         for key in given:
             if key not in known:
-                close = nearest(str(key), known)
-                allowed = f"did you mean {close!r}?" if close else f"allowed are {', '.join(sorted(known))}."
+                allowed = did_you_mean(str(key), known) or f"allowed are {', '.join(sorted(known))}."
                 raise PydanticCustomError(
                     UNKNOWN_KEY,
                     "unknown key {key}; {allowed}",

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from schemas.errors import ExportRefused, InputError, UsageError, WarehouseError, nearest
+from schemas.errors import ExportRefused, InputError, UsageError, WarehouseError, did_you_mean
 from schemas.ids import digest
 from schemas.records import PROMPT_SET
 from warehouse.exports.findings import Findings
@@ -88,10 +88,9 @@ def _chosen(parts: list[Part], options: Options) -> list[Part]:
     known = [part.name for part in parts]
     for name in options.phases:
         if name not in known:
-            close = nearest(name, known)
             raise UsageError(
                 f"no phase is called {name!r}; there are {', '.join(known)}.",
-                hint=f"did you mean {close!r}?" if close else None,
+                hint=did_you_mean(name, known),
             )
     return [part for part in parts if not options.phases or part.name in options.phases]
 

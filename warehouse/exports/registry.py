@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.metadata import entry_points
 
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 from warehouse.exports.target import Target
 from warehouse.exports.targets import (
     areal,
@@ -88,9 +88,8 @@ def target(name: str) -> Target:
     """
     known = targets()
     if name not in known:
-        close = nearest(name, known)
         raise UsageError(
             f"no export target is called {name!r}; known are {', '.join(known)}.",
-            hint=f"did you mean {close!r}?" if close else None,
+            hint=did_you_mean(name, known),
         )
     return known[name]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import polars as pl
 import pyarrow as pa
 
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 from warehouse.exports.row import ROW, internal
 from warehouse.exports.target import Options, Target
 
@@ -40,10 +40,9 @@ class Shape:
             if column in self.target.reserved:
                 raise UsageError(f"{name} uses the name {column!r} itself.", hint="rename the column first.")
             if column not in ROW.names:
-                close = nearest(column, ROW.names)
                 raise UsageError(
                     f"no column is called {column!r}; there are {', '.join(ROW.names)}.",
-                    hint=f"did you mean {close!r}?" if close else None,
+                    hint=did_you_mean(column, ROW.names),
                 )
 
     def tables(self, rows: pa.Table) -> tuple[pl.DataFrame, pa.Table]:

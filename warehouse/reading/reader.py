@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from schemas.errors import InputError, UsageError, nearest
+from schemas.errors import InputError, UsageError, did_you_mean
 from warehouse.reading.draws import copies, permutation, ranking
 from warehouse.reading.spool import Spool
 from warehouse.reading.store import Store
@@ -213,10 +213,10 @@ class Reader:
         if len(asked) == 1:
             return asked[0]
         known = [f"{part['config']}-{part['split']}" for part in parts]
-        close = nearest(f"{self.config}-{self.split}", known)
+        meant = None if asked else did_you_mean(f"{self.config}-{self.split}", known)
         raise UsageError(
             f"config {self.config!r} with split {self.split!r} names {len(asked)} phases of {', '.join(known)}.",
-            hint=f"did you mean {close!r}?" if close and not asked else "name one curriculum and one phase.",
+            hint=meant or "name one curriculum and one phase.",
         )
 
     @cached_property
@@ -228,8 +228,7 @@ class Reader:
         names = self._schema.names
         for name in (*(self.columns or ()), *([self.weight.column] if self.weight else ())):
             if name not in names:
-                close = nearest(name, names)
-                raise UsageError(f"no column is called {name!r}.", hint=f"did you mean {close!r}?" if close else None)
+                raise UsageError(f"no column is called {name!r}.", hint=did_you_mean(name, names))
         return list(self.columns or names)
 
     @cached_property

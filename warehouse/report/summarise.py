@@ -10,7 +10,7 @@ from typing import Any
 import duckdb
 
 from schemas.derive.duckdb import identifier
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 from warehouse.audits import AuditResult
 from warehouse.explore import connected
 from warehouse.house import Warehouse
@@ -75,10 +75,10 @@ def _run(warehouse: Warehouse, run_id: str) -> dict[str, Any]:
     found = runs.filter(run_id=run_id).to_dicts()
     if found:
         return found[0]
-    close = nearest(run_id, runs["run_id"].to_list())
     raise UsageError(
         f"no run is called {run_id!r}.",
-        hint=f"did you mean {close!r}?" if close else 'sluice sql "SELECT run_id, status FROM runs" lists them.',
+        hint=did_you_mean(run_id, runs["run_id"].to_list())
+        or 'sluice sql "SELECT run_id, status FROM runs" lists them.',
     )
 
 

@@ -12,7 +12,7 @@ from privacy.minimize.audit.counting import Layout
 from privacy.minimize.evaluate.adversary import Outcome, Records, reconstruct
 from privacy.minimize.evaluate.encoding import Cells, cells, codes
 from privacy.minimize.evaluate.folds import canonical_order
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 
 __all__ = ["Breach"]
 
@@ -58,10 +58,9 @@ class Breach:
             raise UsageError(f"raw and released records must be the same, row for row; received {sorted(rows)} rows.")
         for name in self.personal:
             if name not in self.raw.columns:
-                close = nearest(name, self.raw.columns)
                 raise UsageError(
                     f"personal attribute {name!r} is no column; known are {', '.join(self.raw.columns)}.",
-                    hint=f"did you mean {close!r}?" if close else None,
+                    hint=did_you_mean(name, self.raw.columns),
                 )
         if not self.own:
             kept = {name: [name] for name in self.raw.columns if name in self.released.columns}

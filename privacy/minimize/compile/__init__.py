@@ -8,7 +8,7 @@ from importlib import resources
 
 from privacy.minimize.compile import sql_target
 from privacy.minimize.policy import Policy
-from schemas.errors import UsageError, nearest
+from schemas.errors import UsageError, did_you_mean
 
 __all__ = ["TARGETS", "compile_policy"]
 
@@ -47,10 +47,9 @@ def compile_policy(policy: Policy, target: str, *, table: str = _DEFAULT_TABLE) 
     <BLANKLINE>
     """
     if target not in TARGETS:
-        close = nearest(target, TARGETS)
         raise UsageError(
             f"policies are not compiled to {target!r}; allowed are {', '.join(TARGETS)}.",
-            hint=f"did you mean {close!r}?" if close else None,
+            hint=did_you_mean(target, TARGETS),
         )
     return TARGETS[target](policy, table)
 

@@ -13,7 +13,7 @@ import polars as pl
 from privacy.minimize.learn.columns import Codes, Coding, Named, Ordered, finer, learn_coding, quantile_codes
 from privacy.minimize.learn.layout import Layout, Personal
 from privacy.minimize.learn.sample import Sample
-from schemas.errors import InputError, UsageError, nearest
+from schemas.errors import InputError, UsageError, did_you_mean
 from schemas.ids import digest
 from schemas.minimize import Fit
 
@@ -225,10 +225,9 @@ def _attributes(names: Sequence[str], config: Fit) -> list[str]:
     for role, wanted in roles.items():
         for name in wanted:
             if name not in names:
-                close = nearest(name, names)
                 raise UsageError(
                     f"{role} names column {name!r}; the sample has {', '.join(names)}.",
-                    hint=f"did you mean {close!r}?" if close else None,
+                    hint=did_you_mean(name, names),
                 )
     apart = {*config.targets, *config.passthrough, config.client, config.weight}
     attributes = [name for name in names if name not in apart]
