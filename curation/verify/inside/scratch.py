@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ class Scratch:
     def __init__(self, home: str, owner: int | None, namespaces: Namespaces | None) -> None:
         self.home, self.owner, self.namespaces = home, owner, namespaces
         self.path = ""
-        self._made = 0
         self._seen: tuple[int, ...] = ()
 
     def provide(self) -> bool:
@@ -50,8 +50,8 @@ class Scratch:
         self.path = ""
 
     def _folder(self) -> str:
-        self._made += 1
-        folder = f"{self.home}/{os.getpid()}-{self._made}"
+        """Make the folder under the first name that is free: the C library keeps every name it ever had in HOME."""
+        folder = next(path for n in count() if not os.path.lexists(path := f"{self.home}/{os.getpid()}-{n}"))
         os.mkdir(folder, 0o700)
         if self.owner is not None:
             os.chown(folder, self.owner, self.owner)
