@@ -229,12 +229,3 @@ class Peer(Sharing):
             raise PermissionError(f"{name} is not for the other side to do")
         value = of(*args, **request["kwargs"]) if name == "call" else SPECIAL[name](of, *args)
         return {"ok": encode(value, self)}
-
-
-def _exception(kind: type[Exception], said: str) -> Exception:
-    try:
-        return kind(said)
-    except TypeError:
-        error = kind.__new__(kind)
-        error.args = (said,)
-        return error
