@@ -8,9 +8,9 @@ import polars as pl
 
 from curation.sources.stage import READ
 from flows.steps import Step
+from schemas.books import LINEAGE
 from schemas.recipe.dedup import PinnedDedup
 from schemas.recipe.sources import ResolvedSources
-from schemas.records import LINEAGE
 from warehouse.stages import StageRun, Workspace
 
 __all__ = ["decisions_of", "files_of", "lineage_of"]

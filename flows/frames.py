@@ -12,9 +12,9 @@ from typing import Any
 
 import polars as pl
 
-from schemas.contracts import contract
 from schemas.errors import SluiceError
 from schemas.ids import digest
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.fingerprint import content_hash
 from warehouse.gate import audit

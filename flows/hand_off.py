@@ -15,11 +15,11 @@ from curation.decontaminate.summary import removed_by_rule
 from curation.drive import deviations
 from flows.ingestion import register_policies
 from flows.phases import phases, recipe_of, run_of
-from schemas.contracts import contract
 from schemas.errors import ExportRefused
 from schemas.recipe.publish import Publish
 from schemas.recipe.recipe import Recipe
 from schemas.records import PROMPT_SET
+from schemas.registry import contract
 from warehouse.exports import export, readiness
 from warehouse.exports.target import Options
 from warehouse.fingerprint import parts

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-from schemas.errors import UsageError, did_you_mean
 from schemas.ids import digest
 
 __all__ = [
@@ -24,9 +23,6 @@ __all__ = [
     "Matches",
     "NotBlank",
     "Rule",
-    "contract",
-    "contracts",
-    "register",
 ]
 
 
@@ -160,40 +156,3 @@ class Contract:
             key=tuple(changes.get("key", self.key)),  # type: ignore[arg-type]
             rules=tuple(changes.get("rules", self.rules)),  # type: ignore[arg-type]
         )
-
-
-_REGISTRY: dict[str, Contract] = {}
-
-
-def register(new: Contract) -> Contract:
-    """Make a contract known by its name, and return it."""
-    _REGISTRY[new.name] = new
-    return new
-
-
-def contracts() -> dict[str, Contract]:
-    """Return all known contracts by name."""
-    import schemas.audit_tables
-    import schemas.lake
-    import schemas.records
-    import schemas.retention
-    import schemas.texts  # noqa: F401 - these register the house's own
-
-    return dict(_REGISTRY)
-
-
-def contract(name: str) -> Contract:
-    """Return the contract called ``name``.
-
-    Raises
-    ------
-    UsageError
-        If there is none; the nearest known name is suggested.
-    """
-    known = contracts()
-    if name not in known:
-        raise UsageError(
-            f"no contract is called {name!r}; known are {', '.join(sorted(known))}.",
-            hint=did_you_mean(name, known),
-        )
-    return known[name]

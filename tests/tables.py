@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
+from schemas.books import DECISION
 from schemas.ids import canonical_json, problem_id, record_id
-from schemas.records import DECISION, PROBLEM, PROMPT_SET
+from schemas.records import PROBLEM, PROMPT_SET
 
 __all__ = ["decisions", "problem", "problems", "prompt_row", "prompt_rows"]
 

@@ -16,9 +16,10 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from schemas.contracts import Contract, contracts
+from schemas.contracts import Contract
 from schemas.derive.duckdb import comments, empty_query, identifier, literal
 from schemas.errors import UsageError, WarehouseError, nearest
+from schemas.registry import contracts
 from warehouse.books import SHELF
 from warehouse.fingerprint import read_parquet_sql
 from warehouse.house import Warehouse

@@ -88,7 +88,7 @@ def audit(
 
     Examples
     --------
-    >>> from schemas.contracts import contract
+    >>> from schemas.registry import contract
     >>> audit([], contract("pass_rate")).success
     True
     """

@@ -11,8 +11,8 @@ from typing import Any
 import polars as pl
 from pyiceberg.table import Table
 
-from schemas.contracts import contract, contracts
 from schemas.errors import UsageError, did_you_mean
+from schemas.registry import contract, contracts
 from schemas.tables import TableRef
 from warehouse import books
 from warehouse.catalog import DATASETS, Catalog, data_files, retrying

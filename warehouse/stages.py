@@ -23,11 +23,12 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import BaseModel
 
-from schemas.contracts import Contract, contract
+from schemas.books import DECISION
+from schemas.contracts import Contract
 from schemas.enums import Verdict
 from schemas.errors import StageError, WarehouseError
 from schemas.ids import digest
-from schemas.records import DECISION
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.cache import KeyedCache
 from warehouse.fingerprint import content_hash, parts

@@ -9,10 +9,10 @@ from typing import Any
 
 import duckdb
 
-from schemas.contracts import contracts
 from schemas.derive.duckdb import identifier, literal
 from schemas.enums import Verdict
 from schemas.errors import UsageError
+from schemas.registry import contracts
 from warehouse.explore import connected
 from warehouse.house import Warehouse
 from warehouse.stories import Fate, Why

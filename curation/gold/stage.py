@@ -20,10 +20,11 @@ from curation.problems import Problem
 from curation.rollouts.mutants.sampler import mutants
 from curation.verify import VERIFIER_VERSION, Judgement, Task
 from curation.verify.problems import InvalidProblemError, parse
+from schemas.books import DECISION
 from schemas.enums import Status, Verdict
 from schemas.ids import canonical_json
 from schemas.recipe.gold import Gold
-from schemas.records import DECISION, TEST_QUALITY
+from schemas.records import TEST_QUALITY
 from warehouse.stages import Services, Stage, StageResult
 
 __all__ = ["GOLD", "check"]

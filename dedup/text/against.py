@@ -9,10 +9,10 @@ import polars as pl
 from dedup.text.indexing import published_index
 from dedup.text.problems import statements
 from dedup.text.published import Published
-from schemas.contracts import contracts
 from schemas.errors import UsageError
 from schemas.ids import digest
 from schemas.recipe.dedup import Dedup, PinnedDedup, PublishedTexts
+from schemas.registry import contracts
 from warehouse.house import Warehouse
 from warehouse.stages import Services, Workspace
 

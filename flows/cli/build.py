@@ -14,10 +14,10 @@ from flows.orchestration import prefect_server
 from flows.planning import Planned, plan_of
 from flows.summary import show_build
 from privacy.minimize.policy import Policy
-from schemas.contracts import contract, contracts
 from schemas.derive.odcs import odcs
 from schemas.minimize import Sweep
 from schemas.recipe.recipe import Recipe
+from schemas.registry import contract, contracts
 
 __all__ = ["COMMANDS"]
 

@@ -10,8 +10,8 @@ import click
 from flows.cli import options
 from flows.console import console, print_json, table
 from flows.phases import phases as phases_of
-from schemas.contracts import contract
 from schemas.errors import GateFailed
+from schemas.registry import contract
 from warehouse.gate import audit as audit_files
 from warehouse.house import Warehouse
 from warehouse.versions import Version

@@ -16,11 +16,12 @@ import pyarrow as pa
 
 from privacy.minimize.policy import Policy
 from privacy.minimize.rules import TypeName
-from schemas.contracts import Column, Contract, InSet, Matches, register
+from schemas.contracts import Column, Contract, InSet, Matches
 from schemas.derive.duckdb import identifier
 from schemas.derive.expectations import checks, row_expectation
 from schemas.errors import UsageError
 from schemas.ids import digest
+from schemas.registry import register
 from warehouse.audits import AuditResult, Outcome
 from warehouse.fingerprint import read_parquet_sql
 from warehouse.gate import audit

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.contracts import contract
+from schemas.registry import contract
 from tests.flows.conftest import ROOT, _without_server
 from tests.flows.small import recipe
 from warehouse.books import SHELF

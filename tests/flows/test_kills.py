@@ -18,8 +18,8 @@ import polars as pl
 import psutil
 import pytest
 
-from schemas.contracts import contract
 from schemas.errors import WarehouseError
+from schemas.registry import contract
 from tests.flows.conftest import ROOT
 from tests.flows.small import recipe
 from warehouse.books import SHELF

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from schemas.contracts import AtMost, Column, Contract, contract, contracts
+from schemas.contracts import AtMost, Column, Contract
 from schemas.errors import UsageError
+from schemas.registry import contract, contracts
 
 _CANONICAL = (pa.types.is_string, pa.types.is_integer, pa.types.is_float64, pa.types.is_boolean, pa.types.is_date32)
 

@@ -9,9 +9,10 @@ import jsonschema
 import pyarrow as pa
 import pytest
 
-from schemas.contracts import Contract, contracts
+from schemas.contracts import Contract
 from schemas.derive.features import features
 from schemas.derive.odcs import odcs
+from schemas.registry import contracts
 
 _ODCS = Path(__file__).parent.parent / "data" / "odcs" / "odcs-json-schema-v3.1.0.json"
 _ALL = sorted(contracts().values(), key=lambda of: of.name)

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from schemas.contracts import Contract, contract
+from schemas.contracts import Contract
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.fingerprint import content_hash
 from warehouse.house import Warehouse

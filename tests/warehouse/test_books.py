@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.contracts import contract
 from schemas.errors import UsageError, WarehouseError
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.books import Entry
 from warehouse.catalog import BOOKS

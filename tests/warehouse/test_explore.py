@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.contracts import contract
 from schemas.errors import UsageError, WarehouseError
+from schemas.registry import contract
 from schemas.tables import TableRef
 from tests.built import DATASET, FLAGGED, row_of
 from warehouse import explore

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from pyiceberg.catalog.sql import SqlCatalog
 
-from schemas.contracts import contract
 from schemas.errors import MissingExtra, WarehouseError
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.catalog import DATASETS
 from warehouse.house import Warehouse

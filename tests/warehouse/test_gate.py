@@ -17,8 +17,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from schemas.contracts import AtMost, Between, Column, Contract, InSet, JsonText, Matches, NotBlank, contract
+from schemas.contracts import AtMost, Between, Column, Contract, InSet, JsonText, Matches, NotBlank
 from schemas.errors import GateBroken
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.audits import AuditResult
 from warehouse.gate import EXAMPLES, audit
@@ -107,7 +108,7 @@ def test_a_check_of_the_main_module_by_pyspark_does_not_end_the_process(
     """Where there is no main file, pyspark without its remote client's parts would exit with 0; the gate goes on."""
     folder = workspace.folder(rates(range(3)))
     code = (
-        "import pathlib, sys; from schemas.contracts import contract; from warehouse.gate import audit\n"
+        "import pathlib, sys; from schemas.registry import contract; from warehouse.gate import audit\n"
         "print(audit(list(pathlib.Path(sys.argv[1]).glob('*.parquet')), contract('pass_rate')).success)"
     )
     ran = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, text=True, check=True)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.contracts import contract
 from schemas.errors import GateFailed
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.catalog import DATASETS
 from warehouse.fingerprint import content_hash

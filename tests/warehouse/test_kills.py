@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from schemas.contracts import contract
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.catalog import DATASETS
 from warehouse.fingerprint import content_hash

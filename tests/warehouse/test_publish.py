@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-import schemas.contracts as contracts_module
-from schemas.contracts import Column, Contract, contract
+from schemas import registry
+from schemas.contracts import Column, Contract
 from schemas.derive.iceberg import pinned_arrow
 from schemas.errors import GateBroken, GateFailed, PublishConflict, UsageError, WarehouseError
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.catalog import DATASETS
 from warehouse.house import Warehouse
@@ -211,7 +212,7 @@ def test_bump_follows_from_the_records(  # noqa: PLR0913, PLR0917 - fixtures
     assert Bump.MINOR == release(place(range(3), meta='{"a":1}'), "r2").version.bump
 
     def changed(run_id: str, of: Contract, frame: pl.DataFrame) -> Published:
-        monkeypatch.setitem(contracts_module._REGISTRY, "problem", of)
+        monkeypatch.setitem(registry._REGISTRY, "problem", of)
         return release(put_table(house.workspace, frame, of), run_id)
 
     frame = problem_frame(range(3), meta='{"a":1}')
@@ -238,7 +239,7 @@ def test_a_new_shape_that_fails_its_audit_does_not_show(  # noqa: PLR0913, PLR09
     release(place(range(3)), "r1")
     problem = contract("problem")
     wider = replace(problem, columns=(*problem.columns, Column("hint", pa.string(), "Help.", nullable=True)))
-    monkeypatch.setitem(contracts_module._REGISTRY, "problem", wider)
+    monkeypatch.setitem(registry._REGISTRY, "problem", wider)
     rows = put_table(house.workspace, problem_frame(range(3)).with_columns(hint=pl.lit(None, pl.String)), wider)
     with pytest.raises(GateFailed):
         release(rows, "r2", lambda _paths, _contract: outcome(success=False))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.contracts import contract
 from schemas.errors import UsageError, WarehouseError
+from schemas.registry import contract
 from tests.built import DATASET, DROPPED, FLAGGED, HOSTILE, build, row_of
 from tests.pages import Page, outside
 from warehouse.gate import audit

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from curation.drive import next_phase, schedule
 from curation.drive.stage2 import retained
-from schemas.contracts import contract
 from schemas.errors import UsageError
 from schemas.recipe.curricula import Curricula, Drive, DriveStage2
 from schemas.recipe.measures import Measure
+from schemas.registry import contract
 from tests.counts import inputs, rates
 from tests.tables import problems
 

@@ -13,11 +13,11 @@ from pydantic import ValidationError
 
 from curation.drive import CURRICULA, schedule
 from curation.measure.bands import band_label
-from schemas.contracts import contract
 from schemas.errors import UsageError
 from schemas.ids import record_id
 from schemas.recipe.curricula import Curricula
 from schemas.recipe.measures import Band
+from schemas.registry import contract
 from schemas.tables import TableRef
 from tests.counts import inputs, quality, rates
 from tests.tables import decisions, problems

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.filters import FILTERS, apply, controls, decide, report
-from schemas.contracts import contract
+from schemas.books import DECISION
 from schemas.recipe.filters import Filters
-from schemas.records import DECISION
+from schemas.registry import contract
 from schemas.tables import TableRef
 from tests.counts import inputs, quality, rates
 from tests.tables import problems

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from curation.measure import pass_rates
 from curation.measure.pass_rates import KEY, PASS_RATES, count, counts_on, merge, select
-from schemas.contracts import contract
 from schemas.errors import UsageError
 from schemas.recipe.measures import Measure
 from schemas.records import PASS_RATE, PROBLEM
+from schemas.registry import contract
 from schemas.tables import TableRef
 from tests.counts import SAMPLER, inputs, rates, rollout, rollouts
 from tests.tables import problem, problems

@@ -14,9 +14,9 @@ import pytest
 
 from dedup.lake.contain import Containment, contain
 from dedup.lake.survey import survey
-from schemas.contracts import contracts
 from schemas.lake import POLICIES, SEMANTICS, STAGES
 from schemas.recipe.lake import Lake
+from schemas.registry import contracts
 from tests.dedup.lake import brute
 from warehouse.stages import Services, Workspace
 

@@ -14,8 +14,8 @@ from dedup.retention.options import Reason
 from dedup.retention.plan import Plan, Planner, retention_frame
 from dedup.retention.rows import Sources
 from dedup.retention.store import Recipes
-from schemas.contracts import contract
 from schemas.recipe.retention import Prices, Retention, Speed, Use
+from schemas.registry import contract
 from tests.dedup.retention.lakes import content, edges, ordinary, people, tables_of
 from warehouse.gate import audit
 from warehouse.progress import Silent

@@ -7,8 +7,9 @@ import pytest
 from pyiceberg.schema import Schema, assign_fresh_schema_ids
 from pyiceberg.types import ListType, StringType, StructType
 
-from schemas.contracts import Column, Contract, contracts
+from schemas.contracts import Column, Contract
 from schemas.derive.iceberg import evolved_schema, iceberg_schema, pinned_arrow, same_columns
+from schemas.registry import contracts
 
 
 def _contract(*columns: Column) -> Contract:

@@ -19,8 +19,8 @@ from privacy.minimize.cells import Node
 from privacy.minimize.policy import Fitted, Policy
 from privacy.minimize.rules import Categories, Drop, Interval
 from schemas.audit_tables import ATTACKS
-from schemas.contracts import contract
 from schemas.errors import SchemaDrift, UsageError, WarehouseError
+from schemas.registry import contract
 from warehouse.gate import audit as gate
 
 RULES = {
