@@ -22,7 +22,7 @@ from pyiceberg.table import Table
 from pyiceberg.table.refs import MAIN_BRANCH
 from pyiceberg.table.update import AssertRefSnapshotId, RemoveSnapshotsUpdate
 
-from schemas import records
+from schemas import books, records
 from schemas.contracts import Contract
 from schemas.derive.iceberg import pinned_arrow
 from schemas.errors import UsageError, did_you_mean
@@ -55,9 +55,9 @@ class Book:
 
 _DIFFERS = "new IS DISTINCT FROM old"
 SHELF = {
-    "runs": Book(records.RUN, _DIFFERS),
-    "decisions": Book(records.DECISION),
-    "lineage": Book(records.LINEAGE),
+    "runs": Book(books.RUN, _DIFFERS),
+    "decisions": Book(books.DECISION),
+    "lineage": Book(books.LINEAGE),
     "rollouts": Book(records.ROLLOUT),
     "pass_rates": Book(records.PASS_RATE, "new.n + new.faults > old.n + old.faults"),
     "test_quality": Book(records.TEST_QUALITY, _DIFFERS),
@@ -107,12 +107,12 @@ def run_frame(run: Mapping[str, Any]) -> pl.DataFrame:
     UsageError
         If the run has a column that the contract does not know.
     """
-    if unknown := set(run) - set(records.RUN.names):
+    if unknown := set(run) - set(books.RUN.names):
         raise UsageError(
             f"a run has no column {', '.join(sorted(unknown))}.",
-            hint=f"known are {', '.join(records.RUN.names)}.",
+            hint=f"known are {', '.join(books.RUN.names)}.",
         )
-    return pl.DataFrame([dict(run)], schema=pl.Schema(records.RUN.arrow))
+    return pl.DataFrame([dict(run)], schema=pl.Schema(books.RUN.arrow))
 
 
 def book_lock(name: str) -> str:
