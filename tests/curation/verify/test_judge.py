@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -312,6 +313,25 @@ def test_a_killed_zygote_is_replaced() -> None:
         slot.process.kill()
         judge._slots.put(slot)
         assert Status.AC is _only(judge, _calls(SQUARE)).status
+
+
+def test_time_used_up_counts_however_late_it_is_seen() -> None:
+    """A program that needs more than its time is not right because its guard was held up meanwhile."""
+    burning = "import time\nwhile time.process_time() < 1.2: pass\nprint(1)"
+    task = Task('{"kind": "stdio"}', '[{"input": "", "output": "1"}]', burning)
+    with Judge(Verify(workers=1, time_limit_s=1)) as judge, ThreadPoolExecutor(1) as pool:
+        assert Status.AC is _only(judge, _calls(SQUARE)).status
+        slot = judge._slots.get()
+        zygote = psutil.Process(slot.process.pid)
+        judge._slots.put(slot)
+        judgement = pool.submit(_only, judge, task)
+        while not (running := zygote.children()):
+            time.sleep(0.001)
+        zygote.suspend()
+        while running[0].status() != "zombie":
+            time.sleep(0.01)
+        zygote.resume()
+        assert Status.TLE is judgement.result().status
 
 
 def test_demanded_isolation_out_of_reach() -> None:
