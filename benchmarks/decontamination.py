@@ -32,7 +32,8 @@ from curation.sources.stage import READ
 from schemas.recipe.decontaminate import Decontaminate
 from schemas.recipe.sources import Source, Sources, Where
 from schemas.tables import TableRef
-from warehouse.stages import Services, StageRun, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, StageRun, Workspace
 
 SIZES = (8, 9, 10, 13)
 MBPP_TRAIN, MBPP_TEST = (601, 974), (11, 510)

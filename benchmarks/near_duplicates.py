@@ -43,7 +43,8 @@ from schemas.tables import TableRef
 from warehouse.engines import LocalEngine
 from warehouse.fingerprint import content_hash
 from warehouse.progress import Silent
-from warehouse.stages import Services, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Workspace
 
 DOCUMENTS = 84_000
 THRESHOLD = 0.7

@@ -34,7 +34,8 @@ from dedup.text.tables import files_at
 from schemas.ids import digest
 from schemas.recipe.dedup import Dedup, PinnedDedup
 from schemas.recipe.texts import TextTable
-from warehouse.stages import Services, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Workspace
 
 WORDS = np.array(["".join(letters) for letters in product("bcdfghklmnprst", "aeiou", "bdglmnrst", "aeiou", "dknr")])
 LENGTH = 40

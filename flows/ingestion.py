@@ -19,7 +19,8 @@ from warehouse.fingerprint import input_sha256
 from warehouse.house import Warehouse
 from warehouse.invariants import Build as AuditedBuild
 from warehouse.publish import Published
-from warehouse.stages import Services, StageRun, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, StageRun
 
 __all__ = ["Ingestion", "known_policies", "register_policies"]
 

@@ -26,7 +26,8 @@ from schemas.recipe.measures import Measure
 from schemas.recipe.recipe import Recipe
 from schemas.tables import TableRef
 from warehouse.house import Warehouse
-from warehouse.stages import Services, Stage, StageRun, finished, run_stage, stage_key
+from warehouse.runner import finished, run_stage, stage_key
+from warehouse.stages import Services, Stage, StageRun
 from warehouse.versions import Version
 
 __all__ = ["ASIDE", "CONTROL", "Step", "next_phase_steps", "prompt_set_steps"]

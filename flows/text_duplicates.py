@@ -29,7 +29,8 @@ from warehouse.gate import audit
 from warehouse.house import Warehouse
 from warehouse.invariants import Build as AuditedBuild
 from warehouse.publish import Published
-from warehouse.stages import Services, StageRun, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, StageRun
 
 __all__ = [
     "TextDuplicates",

@@ -17,7 +17,8 @@ from tests.tables import decisions, problem, problems, prompt_row, prompt_rows
 from warehouse.gate import audit
 from warehouse.house import Warehouse
 from warehouse.invariants import Build
-from warehouse.stages import Services, Stage, StageResult, StageRun, no_decisions, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Stage, StageResult, StageRun, no_decisions
 
 __all__ = ["DATASET", "DROPPED", "FAILED", "FLAGGED", "HOSTILE", "build", "rollout_of", "row_of"]
 

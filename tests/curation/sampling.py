@@ -16,7 +16,8 @@ from schemas.recipe.rollouts import OpenAI, Rollouts
 from schemas.recipe.verify import Verify
 from tests.curation.code_problems import stored, stream
 from warehouse.progress import Silent
-from warehouse.stages import Services, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Workspace
 
 PROBLEMS = 10
 BATCH = 8

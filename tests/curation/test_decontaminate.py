@@ -23,7 +23,7 @@ from schemas.recipe.decontaminate import Boilerplate, Decontaminate, Template
 from schemas.recipe.sources import Source, Sources, Where
 from schemas.records import PROBLEM
 from tests.tables import problem
-from warehouse.stages import run_stage
+from warehouse.runner import run_stage
 
 SCHEMA = pl.Schema(PROBLEM.arrow)
 ITEM = "A farmer keeps 12 hens and 5 goats; how many legs do all the animals of the farmer have together?"

@@ -24,7 +24,8 @@ from tests.curation.code_problems import asserted, called, stored, stream
 from tests.curation.endpoint import Endpoint
 from tests.curation.sampling import BATCH, CONCURRENCY, PROBLEMS
 from tests.tables import problem
-from warehouse.stages import Services, StageRun, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, StageRun, Workspace
 
 _ROOT = Path(__file__).resolve().parents[2]
 _VERIFY = Verify(workers=2, time_limit_s=2)

@@ -18,7 +18,8 @@ from schemas.errors import InputError, UsageError
 from schemas.recipe.sources import Dataset, Limits, Source, Sources, Where
 from schemas.records import PROBLEM
 from tests.strategies import json_values
-from warehouse.stages import Services, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Workspace
 
 
 def problems(*numbers):

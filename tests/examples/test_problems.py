@@ -16,7 +16,8 @@ from curation.verify import Judge, Task
 from dedup.text.stage import DEDUP
 from schemas.recipe.dedup import Dedup
 from schemas.recipe.sources import Source, Sources
-from warehouse.stages import Services, StageRun, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, StageRun, Workspace
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 

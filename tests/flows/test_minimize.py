@@ -34,7 +34,8 @@ from tests.flows.small import answer, write
 from tests.privacy.minimize.corpora import policy_of
 from warehouse.gate import audit
 from warehouse.house import Warehouse
-from warehouse.stages import Services, run_stage, stage_key
+from warehouse.runner import run_stage, stage_key
+from warehouse.stages import Services
 
 _RAW = re.compile(rb"zq street|zq-rare|zq-[0-9]|7000000(?!27|28|35)[0-9]{2}")
 """Raw values of the clients below: what the policy itself does not say."""
@@ -134,7 +135,8 @@ import sys
 from pathlib import Path
 from flows.ingestion import Ingestion
 from warehouse.house import Warehouse
-from warehouse.stages import Services, run_stage, stage_key
+from warehouse.runner import run_stage, stage_key
+from warehouse.stages import Services
 import great_expectations
 policy, source, root = map(Path, sys.argv[1:])
 job = Ingestion.of(policy, source, root, "clients")

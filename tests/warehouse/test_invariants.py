@@ -14,7 +14,8 @@ from warehouse.audits import Outcome
 from warehouse.fingerprint import content_hash
 from warehouse.gate import audit
 from warehouse.invariants import Build
-from warehouse.stages import Services, Stage, StageResult, StageRun, no_decisions, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Stage, StageResult, StageRun, no_decisions
 
 _DROPPED = 3
 

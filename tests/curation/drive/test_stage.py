@@ -22,7 +22,7 @@ from schemas.tables import TableRef
 from tests.counts import inputs, quality, rates
 from tests.tables import decisions, problems
 from warehouse.fingerprint import content_hash
-from warehouse.stages import run_stage
+from warehouse.runner import run_stage
 
 
 def pool(number: int, n: int = 8) -> dict[str, pl.LazyFrame]:

@@ -14,7 +14,7 @@ from schemas.tables import TableRef
 from tests.counts import inputs, quality, rates
 from tests.tables import problems
 from warehouse.fingerprint import content_hash
-from warehouse.stages import run_stage
+from warehouse.runner import run_stage
 
 ALL = (
     {"name": "min_tests", "at_least": 2},

@@ -18,7 +18,8 @@ from schemas.recipe.verify import Verify
 from schemas.records import TEST_QUALITY
 from tests.curation.code_problems import asserted, called, stored, stream
 from tests.tables import problem
-from warehouse.stages import Services, StageRun, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, StageRun
 
 _QUICK = Verify(time_limit_s=2, workers=2)
 

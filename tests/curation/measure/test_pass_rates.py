@@ -18,7 +18,8 @@ from tests.counts import SAMPLER, inputs, rates, rollout, rollouts
 from tests.tables import problem, problems
 from warehouse.engines import LocalEngine
 from warehouse.fingerprint import content_hash
-from warehouse.stages import Services, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services
 
 
 def answers(policies=("model", "other")):

@@ -15,7 +15,8 @@ from schemas.tables import TableRef
 from tests.tables import problem
 from warehouse.engines import LocalEngine, SparkEngine
 from warehouse.fingerprint import content_hash
-from warehouse.stages import Services, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Workspace
 
 
 def _texts(count: int) -> list[str]:

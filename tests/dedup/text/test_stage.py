@@ -22,7 +22,8 @@ from tests.dedup.text import brute
 from tests.strategies import alike_texts, dedup_settings
 from tests.tables import problem
 from warehouse.fingerprint import content_hash
-from warehouse.stages import Services, Workspace, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Workspace
 
 PER_TEST = settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -17,7 +17,8 @@ from tests.dedup.text import brute
 from tests.dedup.text.asked import asked_of, numbered, triples, written
 from tests.strategies import alike_texts, dedup_settings
 from warehouse.engines import SparkEngine
-from warehouse.stages import Services, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services
 
 PER_TEST = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -20,7 +20,8 @@ from schemas.errors import StageError, WarehouseError
 from schemas.recipe.base import Section
 from schemas.tables import TableRef
 from tests.tables import decisions, problems
-from warehouse.stages import Services, Stage, StageResult, Workspace, no_decisions, run_stage
+from warehouse.runner import run_stage
+from warehouse.stages import Services, Stage, StageResult, Workspace, no_decisions
 
 
 class _Config(Section):
@@ -140,7 +141,7 @@ def test_a_warehouse_whose_folder_is_a_file_is_a_clear_error(tmp_path: Path) -> 
 _KILLED = """
 import sys
 from pathlib import Path
-from tests.warehouse.test_stages import DROP, _Config, _rows, run_stage
+from tests.warehouse.test_runner import DROP, _Config, _rows, run_stage
 from warehouse.stages import Services, Workspace
 services = Services(Workspace(Path(sys.argv[1])))
 print("ready", flush=True)
