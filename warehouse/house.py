@@ -15,11 +15,12 @@ from schemas.errors import UsageError, did_you_mean
 from schemas.registry import contract, contracts
 from schemas.tables import TableRef
 from warehouse import books
+from warehouse.branches import Audit, Publication
 from warehouse.catalog import DATASETS, Catalog, data_files, retrying
 from warehouse.diff import Diff, compare, side
 from warehouse.janitor import Removal, sweep
 from warehouse.parquet import scan_parts
-from warehouse.publish import Audit, Publication, Published, publish, rollback
+from warehouse.publish import Published, publish, rollback
 from warehouse.stages import Workspace
 from warehouse.versions import Version, published, resolve
 

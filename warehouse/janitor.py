@@ -22,8 +22,9 @@ from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.table.update import AssertRefSnapshotId, RemoveSnapshotsUpdate
 
 from warehouse.books import book_lock
+from warehouse.branches import branch_of, drop_branch, rejection_of
 from warehouse.catalog import BOOKS, DATASETS, Catalog, apply, retrying
-from warehouse.publish import branch_of, drop_branch, lock_of, rejection_of
+from warehouse.publish import lock_of
 from warehouse.spill import spill_lock
 from warehouse.stages import Workspace
 

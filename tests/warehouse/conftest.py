@@ -13,9 +13,10 @@ import pytest
 from schemas.contracts import Contract
 from schemas.registry import contract
 from schemas.tables import TableRef
+from warehouse.branches import Audit
 from warehouse.fingerprint import content_hash
 from warehouse.house import Warehouse
-from warehouse.publish import Audit, Published
+from warehouse.publish import Published
 from warehouse.stages import Workspace
 
 

@@ -17,9 +17,10 @@ from schemas.derive.iceberg import pinned_arrow
 from schemas.errors import GateBroken, GateFailed, PublishConflict, UsageError, WarehouseError
 from schemas.registry import contract
 from schemas.tables import TableRef
+from warehouse.branches import branch_of, rejection_of
 from warehouse.catalog import DATASETS
 from warehouse.house import Warehouse
-from warehouse.publish import Published, branch_of, rejection_of
+from warehouse.publish import Published
 from warehouse.versions import Bump, Version
 
 Place = Callable[..., TableRef]
