@@ -26,7 +26,7 @@ from warehouse.stages import Services
 
 __all__ = ["published_index"]
 
-_FORMAT = "1"
+_FORMAT = "2"
 _SETTINGS = ("casefold", "near", "unit", "width", "keep_numbers", "keep_operators", "fewest", "common_least", "longest")
 _ROWS_AT_ONCE = 8192
 _TEXTS_AT_ONCE = 1024

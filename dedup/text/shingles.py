@@ -57,7 +57,8 @@ def normalise(text: str, *, casefold: bool) -> str:
     'add two numbers'
     """
     plain = normalise_text(text)
-    return plain.casefold() if casefold else plain
+    # folding takes some letters apart that composition had put together
+    return unicodedata.normalize("NFC", plain.casefold()) if casefold else plain
 
 
 def sketch(texts: Sequence[str], settings: Dedup) -> list[Sketch]:

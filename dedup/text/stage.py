@@ -96,4 +96,4 @@ def _decisions(record_id: pl.Series, **columns: object) -> pl.DataFrame:
     return frame.with_columns(**missing).select(pl.col(name).cast(of) for name, of in schema.items())
 
 
-DEDUP = Stage("dedup", "1", dedup)
+DEDUP = Stage("dedup", "2", dedup)

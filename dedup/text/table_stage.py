@@ -124,5 +124,5 @@ def _candidates(documents: int, config: Dedup) -> str:
 
 
 TEXT_DUPLICATES = Stage(
-    "text_duplicates", "2", text_duplicates, contract="text_removal", outputs={"steps": "text_step"}
+    "text_duplicates", "3", text_duplicates, contract="text_removal", outputs={"steps": "text_step"}
 )

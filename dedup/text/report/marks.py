@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 from typing import Literal
+
+from dedup.text.shingles import normalise
 
 __all__ = ["Piece", "marked"]
 
@@ -48,14 +49,9 @@ def marked(left: str, right: str, *, casefold: bool = True) -> tuple[list[Piece]
     ['a ']
     """
     words = [_WORD.findall(text.strip()) for text in (left, right)]
-    own = _differences(*([_key(word, casefold=casefold) for word in some] for some in words))
+    own = _differences(*([normalise(word, casefold=casefold) for word in some] for some in words))
     ours, theirs = (list(_pieces(*side)) for side in zip(words, own, strict=True))
     return ours, theirs
-
-
-def _key(word: str, *, casefold: bool) -> str:
-    plain = unicodedata.normalize("NFC", word.rstrip())
-    return plain.casefold() if casefold else plain
 
 
 def _differences(a: list[str], b: list[str]) -> tuple[list[bool], list[bool]]:

@@ -12,7 +12,7 @@ from schemas.recipe.dedup import Dedup
 def prepared(text: str, config: Dedup) -> str:
     """Return the normalised text."""
     plain = normalise_text(text)
-    return plain.casefold() if config.casefold else plain
+    return unicodedata.normalize("NFC", plain.casefold()) if config.casefold else plain
 
 
 def units(text: str, config: Dedup) -> list[str]:

@@ -65,6 +65,8 @@ def test_sketches_do_not_depend_on_their_neighbours(texts: list[str], cut: int) 
         ("STRASSE straße", True, "strasse strasse"),
         ("Case", False, "Case"),
         ("e\u0301", True, "\u00e9"),
+        ("\u03b0", True, "\u03b0"),
+        ("\u03b0".upper(), True, "\u03b0"),
     ],
 )
 def test_normalise_unifies_white_space_composition_and_case(text: str, expected: str, *, casefold: bool) -> None:
