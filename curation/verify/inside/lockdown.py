@@ -136,7 +136,9 @@ class Cage:
 
     def after(self, *, forked: bool) -> None:
         """Remove what the job left: files, and at rungs where it could fork, processes."""
-        if not self.namespaces and (forked or not self.filters):
+        if self.namespaces:
+            self.namespaces.settle()
+        elif forked or not self.filters:
             self._sweep()
         self.scratch.settle()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 from _socket import sethostname
 
-from .kernel import fork, mount, pivot_root, setns, unmount, unshare
+from .kernel import DIE_WITH_PARENT, fork, make, mount, pivot_root, setns, unmount, unshare
 
 __all__ = ["Namespaces"]
 
@@ -19,6 +20,7 @@ _DEVICES = ("null", "zero", "full", "random", "urandom")
 _INPUT = ("/dev/stdin", "/dev/fd/0", "/proc/self/fd/0")
 """Names of standard input; a program that uses one finds a copy of its input there."""
 _SCRATCH, _SCRATCH_MB, _SCRATCH_INODES = "/scratch", 128, 8192
+_IDLING = (DIE_WITH_PARENT, (os.closerange, (0, 4096)), (signal.pause, ()))
 
 
 class Namespaces:
@@ -41,6 +43,7 @@ class Namespaces:
                 with open(f"/proc/self/{name}", "w") as file:
                     file.write(text)
         self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        self._idle: list[int] = []
         sethostname("sandbox")
         mount("none", "/", "", _REC | _PRIVATE)
         self._build(readable, place)
@@ -74,10 +77,27 @@ class Namespaces:
         unmount(_SCRATCH)
 
     def fork(self) -> int:
-        """Fork a child that is the first process of a pid namespace of its own."""
+        """Fork a child into a pid namespace of its own.
+
+        It is the second process there: the first, which idles, is deaf to signals that would end or stop any other.
+        """
         setns(self.own_pids, _NEWPID)
         unshare(_NEWPID)
+        first = fork()
+        if first == 0:
+            try:
+                make(_IDLING)
+            finally:
+                os._exit(0)
+        self._idle.append(first)
         return fork()
+
+    def settle(self) -> None:
+        """End the pid namespaces, with whatever is left in them."""
+        for first in self._idle:
+            os.kill(first, signal.SIGKILL)
+            os.waitpid(first, 0)
+        self._idle.clear()
 
 
 def _show(root: str, path: str, *, device: bool = False) -> None:

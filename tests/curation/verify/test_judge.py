@@ -319,7 +319,10 @@ def test_time_used_up_counts_however_late_it_is_seen() -> None:
     """A program that needs more than its time is not right because its guard was held up meanwhile."""
     burning = "import time\nwhile time.process_time() < 1.2: pass\nprint(1)"
     task = Task('{"kind": "stdio"}', '[{"input": "", "output": "1"}]', burning)
-    with Judge(Verify(workers=1, time_limit_s=1)) as judge, ThreadPoolExecutor(1) as pool:
+    with (
+        Judge(Verify(workers=1, time_limit_s=1), detect().capped(Isolation.L2)) as judge,
+        ThreadPoolExecutor(1) as pool,
+    ):
         assert Status.AC is _only(judge, _calls(SQUARE)).status
         slot = judge._slots.get()
         zygote = psutil.Process(slot.process.pid)
