@@ -31,7 +31,8 @@ from rich.table import Table
 from privacy.minimize.learn import fit, sweep
 from privacy.minimize.learn.baselines import adversarial, feature_selection, iterative, mutual_information, uniform
 from privacy.minimize.learn.bench import Bench
-from privacy.minimize.learn.binning import bin_sample, collapse, draw
+from privacy.minimize.learn.binning import bin_sample
+from privacy.minimize.learn.distinct import collapse, draw
 from privacy.minimize.learn.fit import SCOUTS
 from privacy.minimize.learn.growth import InMemory
 from privacy.minimize.learn.search import Search, criterion_of, greedy

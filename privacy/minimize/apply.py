@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from glob import escape
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -173,7 +174,7 @@ def opened(policy: Policy, source: Path, folder: Path) -> pl.LazyFrame:
         for number, line in enumerate(_lines(source), start=1):
             if line.strip():
                 out.write(json.dumps(_record(policy, line, f"{source}: row {number:,}")) + "\n")
-    texts = pl.scan_ndjson(lines, schema=dict.fromkeys((*policy.stored, *policy.passthrough), pl.String))
+    texts = pl.scan_ndjson(escape(str(lines)), schema=dict.fromkeys((*policy.stored, *policy.passthrough), pl.String))
     return texts.with_columns(from_text(name, Typed(kind, stored=True)) for name, kind in policy.passthrough.items())
 
 
@@ -186,12 +187,12 @@ def _sink(frame: pl.LazyFrame, staging: Path) -> int:
     suffix = suffix_of(staging)
     if suffix == ".parquet":
         frame.sink_parquet(staging)
-        return pl.scan_parquet(staging).select(pl.len()).collect().item()
+        return pl.scan_parquet(staging, glob=False).select(pl.len()).collect().item()
     if suffix == ".csv":
         frame.sink_csv(staging)
-        return pl.scan_csv(staging, infer_schema=False).select(pl.len()).collect().item()
+        return pl.scan_csv(staging, infer_schema=False, glob=False).select(pl.len()).collect().item()
     frame.sink_ndjson(staging)
-    return pl.scan_ndjson(staging).select(pl.len()).collect().item()
+    return pl.scan_ndjson(escape(str(staging))).select(pl.len()).collect().item()
 
 
 def _lines(source: Path) -> Iterator[str]:
@@ -226,7 +227,7 @@ def _text(value: Any) -> str | None:
 
 def _with_duckdb(policy: Policy, source: Path, staging: Path) -> int:
     scan_typed(source, policy)
-    query = sql_target.select(policy, f"read_parquet({literal(str(source))})", sql_target.DUCKDB)
+    query = sql_target.select(policy, f"read_parquet({literal(escape(str(source)))})", sql_target.DUCKDB)
     kind = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".jsonl": "FORMAT json"}
     copy = f"COPY ({query}) TO {literal(str(staging))} ({kind[suffix_of(staging)]})"
     with duckdb.connect() as connection:
@@ -243,7 +244,7 @@ def _with_spark(policy: Policy, source: Path, staging: Path) -> int:
     with SparkEngine() as engine, TemporaryDirectory(prefix="sluice-minimize-") as folder:
         raw = SparkSession(engine.context).read.parquet(str(source))
         spark_target.minimize(raw, policy.spec).write.parquet(f"{folder}/parts")
-        return _sink(pl.scan_parquet(f"{folder}/parts/*.parquet"), staging)
+        return _sink(pl.scan_parquet(f"{escape(folder)}/parts/*.parquet"), staging)
 
 
 ENGINES: dict[str, Callable[[Policy, Path, Path], int]] = {

@@ -17,9 +17,10 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Any
 
+from privacy.minimize.border import Border
 from privacy.minimize.compile.python_target import bucket
 from privacy.minimize.policy import Policy
-from privacy.minimize.rules import Border, Categories, Drop, Interval
+from privacy.minimize.rules import Categories, Drop, Interval
 
 __all__ = ["Change", "Comparison", "compare"]
 

@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import Field, model_validator
 
+from privacy.minimize.border import ExactFloat
 from privacy.minimize.cells import Node
-from privacy.minimize.rules import Categories, Drop, ExactFloat, Interval, Rule, TypeName
+from privacy.minimize.rules import Categories, Drop, Interval, Rule, TypeName
 from schemas.errors import InputError, PolicyChanged
 from schemas.ids import canonical_json
 from schemas.recipe.base import Section

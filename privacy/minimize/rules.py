@@ -5,26 +5,24 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 import polars as pl
-from pydantic import BeforeValidator, Field, StrictBool, StrictInt, StrictStr, WithJsonSchema, model_validator
+from pydantic import Field, StrictBool, StrictInt, StrictStr, model_validator
 
+from privacy.minimize.border import DIGITS, MOST, Border, BorderText, canonical, parsed
 from schemas.recipe.base import Section
 
 __all__ = [
     "NAN",
     "NULL",
     "OTHER",
-    "Border",
     "Categories",
     "Category",
     "Drop",
-    "ExactFloat",
     "Interval",
     "Rule",
     "TypeName",
@@ -34,43 +32,10 @@ __all__ = [
 NULL, NAN, OTHER = "__null__", "__nan__", "__other__"
 _RESERVED = (NULL, NAN, OTHER)
 _BUCKET = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,62}")
-_DIGITS = 38
-"""Decimal digits of the widest number that every engine holds."""
-_MOST = 10**_DIGITS - 1
 
 TypeName = Literal["int", "float", "decimal", "date", "datetime", "instant", "str", "bool"]
 """Types of columns, engine by engine the same: ``int`` of any width, ``float`` of 32 or 64 bits, ``datetime`` without
 a time zone, ``instant`` with one."""
-Border = Decimal | float | date | datetime
-
-
-class ExactFloat(float):
-    """A float that remembers how it was written.
-
-    Parameters
-    ----------
-    text
-        The number, as in a file.
-    """
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
-
-
-def _as_text(value: Any) -> Any:
-    if isinstance(value, ExactFloat):
-        return value.text
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, float):
-        return repr(value)
-    return str(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else value
-
-
-BorderText = Annotated[StrictStr, BeforeValidator(_as_text), WithJsonSchema({"type": ["string", "number"]})]
 Category = StrictBool | StrictInt | StrictStr
 
 
@@ -112,7 +77,7 @@ class Interval(Section):
     """Strictly rising, in the column's own units; dates as ISO 8601, instants with their offset."""
     closed: Literal["right"] = "right"
     """Which end belongs to a bucket: the upper one."""
-    scale: Annotated[int, Field(ge=0, le=_DIGITS)] | None = None
+    scale: Annotated[int, Field(ge=0, le=DIGITS)] | None = None
     """Digits after the point of a decimal column, at most; for type decimal only."""
     on_null: str = NULL
     """Bucket of missing values."""
@@ -125,7 +90,7 @@ class Interval(Section):
         if not isinstance(given, dict) or not isinstance(given.get("borders"), list | tuple):
             return given
         kind = given.get("type")
-        plain = {**given, "borders": [_canonical(kind, border) for border in given["borders"]]}
+        plain = {**given, "borders": [canonical(kind, border) for border in given["borders"]]}
         if kind == "float" and plain.get("on_nan") is None:
             plain["on_nan"] = plain.get("on_null", NULL)
         return plain
@@ -140,7 +105,7 @@ class Interval(Section):
             yield "scale is given for type decimal, and for no other"
         if self.type != "float" and self.on_nan is not None:
             yield "on_nan is given for type float, and for no other"
-        faulty = [text for text in self.borders if _parsed(self.type, text) is None]
+        faulty = [text for text in self.borders if parsed(self.type, text) is None]
         yield from (f"border {text!r} is not a finite value of type {self.type}" for text in faulty)
         if not faulty:
             falling = [f"{low} before {high}" for low, high in pairwise(self.values) if low >= high]  # type: ignore[operator]
@@ -149,15 +114,15 @@ class Interval(Section):
         yield from _unknown_targets(self, "on_null", "on_nan")
 
     def _too_wide(self) -> Iterator[str]:
-        most = 10 ** (_DIGITS - (self.scale or 0)) - 1
+        most = 10 ** (DIGITS - (self.scale or 0)) - 1
         for border in self.values:
             if self.type == "decimal" and not -most <= border <= most:  # type: ignore[operator]
-                yield f"border {border} has no room for {self.scale} digits after the point in {_DIGITS} digits"
+                yield f"border {border} has no room for {self.scale} digits after the point in {DIGITS} digits"
 
     @cached_property
     def values(self) -> tuple[Border, ...]:
         """The borders as values: Decimal for int and decimal, float, date, datetime (in UTC for instants)."""
-        return tuple(_parsed(self.type, text) for text in self.borders)  # type: ignore[misc]
+        return tuple(parsed(self.type, text) for text in self.borders)  # type: ignore[misc]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -261,8 +226,8 @@ Rule = Annotated[Interval | Categories | Drop, Field(discriminator="kind")]
 def _unwritable(value: Any) -> Iterator[str]:
     if isinstance(value, str) and value != value.encode("utf-8", "replace").decode():
         yield f"{value!r} is not valid Unicode text"
-    if isinstance(value, int) and abs(value) > _MOST:
-        yield f"{value!r} has more than {_DIGITS} digits"
+    if isinstance(value, int) and abs(value) > MOST:
+        yield f"{value!r} has more than {DIGITS} digits"
 
 
 def _unknown_targets(rule: Interval | Categories, *fields: str) -> Iterator[str]:
@@ -275,72 +240,6 @@ def _unknown_targets(rule: Interval | Categories, *fields: str) -> Iterator[str]
 def _raise(faults: Iterator[str]) -> None:
     if found := list(dict.fromkeys(faults)):
         raise ValueError("; ".join(found))
-
-
-def _canonical(kind: str | None, given: Any) -> Any:
-    """Return a border as its shortest text; what does not parse stays as it came, to be named as a fault."""
-    text = _as_text(given)
-    value = _parsed(kind, text) if isinstance(text, str) else None
-    if value is None:
-        return text
-    if isinstance(value, Decimal):
-        return _digits(value)
-    return _as_text(value)
-
-
-def _digits(value: Decimal) -> str:
-    shown = format(value, "f")
-    return shown.rstrip("0").rstrip(".") if "." in shown else shown
-
-
-def _number(text: str) -> Decimal | None:
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        return None
-    if not value.is_finite() or not -_MOST <= value <= _MOST or value.as_tuple().exponent < -_DIGITS:  # type: ignore[operator]
-        return None
-    return value or Decimal(0)
-
-
-def _float(text: str) -> float | None:
-    try:
-        value = float(text)
-    except ValueError:
-        return None
-    return value + 0.0 if math.isfinite(value) else None
-
-
-def _date(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
-
-
-def _moment(text: str, *, zoned: bool) -> datetime | None:
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    if zoned != (value.tzinfo is not None):
-        return None
-    return value.astimezone(UTC) if zoned else value
-
-
-_PARSE: Mapping[str, Callable[[str], Border | None]] = {
-    "int": _number,
-    "decimal": _number,
-    "float": _float,
-    "date": _date,
-    "datetime": lambda text: _moment(text, zoned=False),
-    "instant": lambda text: _moment(text, zoned=True),
-}
-
-
-def _parsed(kind: str | None, text: str) -> Border | None:
-    """Return a border's value, or None if the text is no finite value of that type."""
-    return _PARSE[kind](text) if kind in _PARSE else None
 
 
 def _span(low: int, high: int) -> str:

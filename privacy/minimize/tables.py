@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,6 +21,11 @@ from schemas.errors import InputError, SchemaDrift, UsageError
 __all__ = ["FORMATS", "Typed", "checked", "from_text", "read_typed", "scan", "scan_typed", "suffix_of"]
 
 FORMATS = (".csv", ".csv.gz", ".jsonl", ".parquet")
+_BROKEN = (OSError, EOFError, zlib.error, csv.Error, pl.exceptions.PolarsError)
+"""What libraries raise over a file that is damaged, or not in its format."""
+_QUOTED = re.compile("`[^`]*`?")
+_EVERY_CELL = pl.struct(pl.all().null_count()).alias("")
+"""Looks at every cell of a CSV file: where columns are left out, polars does not see that a row has too many cells."""
 _SCALE = 18
 """Digits after the point of decimals that are passed through."""
 
@@ -72,13 +80,14 @@ def scan(path: Path, missing: Iterable[str] = ("",)) -> pl.LazyFrame:
     kind = suffix_of(path)
     try:
         if kind == ".parquet":
-            found = pl.scan_parquet(path)
+            found = pl.scan_parquet(path, glob=False)
         elif kind == ".jsonl":
-            found = pl.scan_ndjson(path, infer_schema_length=None)
+            found = pl.scan_ndjson(escape(str(path)), infer_schema_length=None)
         else:
             found = _scan_csv(path, missing, infer_schema_length=None, try_parse_dates=True)
+            found.select(_EVERY_CELL).collect(engine="streaming")
         found.collect_schema()
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except _BROKEN as error:
         raise _unreadable(path, error) from error
     return found
 
@@ -100,12 +109,12 @@ def scan_typed(path: Path, policy: Policy) -> pl.LazyFrame:
     """
     try:
         if suffix_of(path) == ".parquet":
-            return checked(pl.scan_parquet(path), policy, str(path))
+            return checked(pl.scan_parquet(path, glob=False), policy, str(path))
         texts = _scan_csv(path, policy.missing, infer_schema=False)
         _refuse(str(path), _names_off(texts.collect_schema().names(), policy))
         _refuse_texts(texts, policy, path)
         return texts.with_columns(from_text(name, of) for name, of in _types(policy).items())
-    except (OSError, pl.exceptions.PolarsError) as error:
+    except _BROKEN as error:
         raise _unreadable(path, error) from error
 
 
@@ -183,11 +192,17 @@ def _header(path: Path) -> list[str]:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return InputError(
-        f"{str(path)!r} cannot be read: {lines[0]}",
-        hint="a CSV file has a header and as many cells in each row; text is UTF-8.",
-    )
+    said = _QUOTED.sub("a value", str(error))  # polars quotes the cell, which may be anybody's
+    lines = said.strip().splitlines() or [type(error).__name__]
+    return InputError(f"{str(path)!r} cannot be read: {lines[0]}", hint=_SHAPES[suffix_of(path)])
+
+
+_SHAPES = {
+    ".csv": "a CSV file has a header and as many cells in each row; text is UTF-8.",
+    ".csv.gz": "it should be a whole CSV file, gzipped, with a header and as many cells in each row; text is UTF-8.",
+    ".jsonl": "JSON lines are one object per line, in UTF-8 without a byte order mark.",
+    ".parquet": "it should be a whole Parquet file.",
+}
 
 
 def _types(policy: Policy) -> dict[str, Typed]:
@@ -226,10 +241,9 @@ def _has_room(of: pl.Decimal, scale: int) -> bool:
 def _refuse_texts(texts: pl.LazyFrame, policy: Policy, path: Path) -> None:
     types = _types(policy)
     off = {name: _is_off(name, of) for name, of in types.items() if of.kind != "str"}
-    if not off:
-        return
-    counts = texts.select(broken.sum().alias(name) for name, broken in off.items()).collect(engine="streaming")
-    broken = {name: count for name, count in counts.row(0, named=True).items() if count}
+    sums = [broken.sum().alias(name) for name, broken in off.items()]
+    counts = texts.select(*sums, _EVERY_CELL).collect(engine="streaming").row(0, named=True)
+    broken = {name: counts[name] for name in off if counts[name]}
     _refuse(str(path), [_told(texts, name, off[name], count, types[name].kind) for name, count in broken.items()])
 
 

@@ -20,7 +20,7 @@ __all__ = ["environment", "write_page", "writing"]
 _HOUSE = "warehouse.report"
 
 
-def environment(package: str, **filters: Callable[..., Any]) -> Environment:
+def environment(package: str, *, escape: bool = True, **filters: Callable[..., Any]) -> Environment:
     """Return what renders the templates of a package: every value escaped, an unknown name an error.
 
     Its templates may include files beside them, and those of the house: ``report.css`` and ``charts.html``.
@@ -29,6 +29,8 @@ def environment(package: str, **filters: Callable[..., Any]) -> Environment:
     ----------
     package
         Import name of the package that holds the templates.
+    escape
+        False for templates that are not HTML, and escape by filters of their own.
     filters
         Functions by the names that the templates call them by.
 
@@ -42,7 +44,7 @@ def environment(package: str, **filters: Callable[..., Any]) -> Environment:
 
     made = Environment(
         loader=FunctionLoader(lambda name: _source(package, name)),
-        autoescape=True,
+        autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

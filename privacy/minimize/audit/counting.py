@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 import duckdb
@@ -14,6 +13,7 @@ import polars as pl
 from privacy.minimize.evaluate.encoding import CONTINUOUS_FROM, STEPS
 from privacy.minimize.evaluate.table_adversary import FEWEST
 from schemas.derive.duckdb import identifier, literal
+from warehouse.report.pages import environment
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -186,8 +186,4 @@ def _as_number(value: str, of: str) -> str:
 
 @cache
 def _template() -> Template:
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - SQL, with names and texts quoted below
-    environment.filters |= {"name": identifier, "text": literal}
-    return environment.from_string(files("privacy.minimize.audit").joinpath("tables.sql").read_text(encoding="utf-8"))
+    return environment("privacy.minimize.audit", escape=False, name=identifier, text=literal).get_template("tables.sql")

@@ -15,7 +15,7 @@ import math
 import re
 import sys
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -76,6 +76,8 @@ def _spec() -> Record:
 
 
 def _check_names(record: Record, spec: Record) -> None:
+    if not isinstance(record, dict):
+        raise Drift("not an object of columns and values")
     wanted = [*spec["columns"], *spec["passthrough"]]
     if spec["client"] is not None:
         wanted.append(spec["client"])
@@ -228,27 +230,33 @@ def _records(lines: Iterable[str], kind: str, missing: Sequence[str]) -> Iterato
                     name: None if text in missing else text for name, text in zip(names, filled, strict=False)
                 } | extra
     else:
-        for line in lines:
-            yield json.loads(line, parse_float=Decimal)
+        yield from (json.loads(line, parse_float=Decimal) for line in lines if line.strip())
 
 
 def _main(arguments: list[str]) -> None:
     kind = "jsonl" if arguments[:2] == ["--format", "jsonl"] else "csv"
     sys.stdin.reconfigure(encoding="utf-8", newline="")
     sys.stdout.reconfigure(encoding="utf-8", newline="")
-    writer = None
-    for number, record in enumerate(_records(sys.stdin, kind, _spec()["missing"]), start=1):
-        try:
-            told = minimize(record)
-        except Drift as drift:
-            raise SystemExit(f"row {number}: {drift}") from None
-        if kind == "jsonl":
-            sys.stdout.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
-            continue
-        if writer is None:
-            writer = csv.DictWriter(sys.stdout, list(told), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow(told)
+    write, done = _writer(kind), 0
+    try:
+        for told in map(minimize, _records(sys.stdin, kind, _spec()["missing"])):
+            write(told)
+            done += 1
+    except Drift as drift:
+        raise SystemExit(f"row {done + 1}: {drift}") from None
+    except (csv.Error, UnicodeDecodeError, json.JSONDecodeError, RecursionError):
+        raise SystemExit(f"row {done + 1}: not readable as {kind} in UTF-8") from None
+
+
+def _writer(kind: str) -> Callable[[Record], object]:
+    if kind == "jsonl":
+        return lambda told: sys.stdout.write(json.dumps(told, ensure_ascii=False, default=str) + "\n")
+    spec = _spec()
+    kept = [name for name, rule in spec["columns"].items() if rule["kind"] != "drop"]
+    names = ["cell"] if spec["release"] == "cell" else kept
+    writer = csv.DictWriter(sys.stdout, [*names, *spec["passthrough"]], lineterminator="\n")
+    writer.writeheader()
+    return writer.writerow
 
 
 if __name__ == "__main__":

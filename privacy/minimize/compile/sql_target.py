@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from privacy.minimize.border import Border
 from privacy.minimize.cells import Node
 from privacy.minimize.policy import CELL, Policy
-from privacy.minimize.rules import Border, Categories, Category, Interval
+from privacy.minimize.rules import Categories, Category, Interval
 from schemas.derive.duckdb import identifier, literal
 from schemas.errors import UsageError
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from privacy.minimize.evaluate.boosting import gradient_boosting, one_thread
 from privacy.minimize.evaluate.encoding import Attack, Target
+from privacy.minimize.evaluate.learners import gradient_boosting, one_thread
 from privacy.minimize.evaluate.table_adversary import Guesses, in_units, sums
 
 __all__ = ["MOST_CLASSES", "allowed_values", "common_values", "guess_by_training", "logits"]

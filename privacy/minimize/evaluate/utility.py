@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from privacy.minimize.evaluate.boosting import gradient_boosting, one_thread
+from privacy.minimize.evaluate.learners import gradient_boosting, one_thread
 
 __all__ = ["Fold", "class_shares", "classifier_guesses", "standard_error"]
 

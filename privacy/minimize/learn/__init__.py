@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from privacy.minimize.learn.fit import fit
+from privacy.minimize.learn.pick import Measured
 from privacy.minimize.learn.sample_size import Enough, Step, enough
-from privacy.minimize.learn.sweep import Measured, Swept, sweep
+from privacy.minimize.learn.sweep import Swept, sweep
 
 __all__ = ["Enough", "Measured", "Step", "Swept", "enough", "fit", "sweep"]

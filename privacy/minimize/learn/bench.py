@@ -15,7 +15,8 @@ from privacy.minimize.evaluate.encoding import cells
 from privacy.minimize.evaluate.folds import held_back
 from privacy.minimize.evaluate.risk import Exposure, exposure, groups
 from privacy.minimize.evaluate.utility import Fold, class_shares, classifier_guesses, standard_error
-from privacy.minimize.learn.binning import Binning, collapse
+from privacy.minimize.learn.binning import Binning
+from privacy.minimize.learn.distinct import collapse
 from privacy.minimize.learn.generalize import Generalization
 from privacy.minimize.learn.sample import Sample
 

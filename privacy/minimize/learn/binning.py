@@ -1,8 +1,8 @@
-"""Binning: a raw table becomes a coded sample, with equal rows gathered under one weight."""
+"""Binning: how the columns of a raw table become codes, and which part each of them plays."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,14 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from privacy.minimize.learn.columns import Codes, Coding, Named, Ordered, finer, learn_coding, quantile_codes
+from privacy.minimize.learn.columns import Coding, Named, Ordered, finer, learn_coding, quantile_codes
 from privacy.minimize.learn.layout import Layout, Personal
 from privacy.minimize.learn.sample import Sample
 from schemas.errors import InputError, UsageError, did_you_mean
-from schemas.ids import digest
 from schemas.minimize import Fit
 
-__all__ = ["CLIENT_ROWS", "Binning", "bin_sample", "checksum", "collapse", "draw", "fingerprint", "row_hashes"]
+__all__ = ["CLIENT_ROWS", "Binning", "bin_sample"]
 
 CLIENT_ROWS = "\0rows of the client"
 """Column that says, in batches, how many rows of the whole table are the client's; no column may be named so."""
@@ -26,10 +25,7 @@ _CLIENT_UNIT = 1 << 20
 _MOST_WEIGHT = 1e12
 _MOST_PAIRS = 1 << 27
 """Pairs of a value and a personal value (or class) that are counted: a gigabyte of counts for each part held."""
-_KEY_BITS = 62
 _ALL = 1 << 31
-_MIX = np.uint64(0x9E3779B97F4A7C15)
-_SHIFT = np.uint64(29)
 
 
 @dataclass(frozen=True)
@@ -167,51 +163,6 @@ def bin_sample(frame: pl.DataFrame | pl.LazyFrame, config: Fit) -> tuple[Binning
     return binning, binning.encode(binning.select(frame.lazy()).collect(engine="streaming"))
 
 
-def collapse(sample: Sample) -> Sample:
-    """Return the distinct rows of a sample, with their summed weights; a sample with clients is left as it is."""
-    if sample.clients is not None:
-        return sample
-    keys = _keys(sample)
-    table = pl.DataFrame(keys).with_row_index("row")
-    weight = pl.lit(1, dtype=pl.Int64) if sample.weights is None else pl.lit(pl.Series(sample.weights))
-    groups = table.with_columns(weight=weight).group_by(list(keys)).agg(pl.col("row").min(), pl.col("weight").sum())
-    if len(groups) == sample.rows:
-        return sample
-    groups = groups.sort("row")
-    distinct = sample.take(groups["row"].to_numpy())
-    return replace(distinct, weights=groups["weight"].to_numpy())
-
-
-def row_hashes(sample: Sample, seed: int) -> npt.NDArray[np.uint64]:
-    """Return a hash of each row's codes: the same for equal rows, whatever their order."""
-    mixed = np.full(sample.rows, np.uint64(seed), dtype=np.uint64)
-    for codes in (*sample.columns, *sample.targets):
-        mixed += codes
-        mixed *= _MIX
-        mixed ^= mixed >> _SHIFT
-    return mixed
-
-
-def draw(sample: Sample, rows: int, seed: int) -> Sample:
-    """Return about ``rows`` distinct rows, drawn by their content."""
-    if sample.rows <= rows:
-        return sample
-    hashes = row_hashes(sample, seed)
-    return sample.take(np.flatnonzero(hashes <= np.partition(hashes, rows - 1)[rows - 1]))
-
-
-def checksum(sample: Sample) -> int:
-    """Return the sum of the rows' hashes: the same for equal rows, in any order, in parts, or as weights."""
-    weights = np.uint64(1) if sample.weights is None else sample.weights.astype(np.uint64)
-    return int((row_hashes(sample, 1) * weights).sum(dtype=np.uint64))
-
-
-def fingerprint(total: int, binning: Binning) -> str:
-    """Return a hash of the rows whose checksum is ``total``, and of their values."""
-    kept = [[coding.name, list(coding.weights)] for coding in binning.layout.codings]
-    return digest([total % (1 << 64), kept])
-
-
 def _attributes(names: Sequence[str], config: Fit) -> list[str]:
     roles = {
         "targets": config.targets,
@@ -327,23 +278,3 @@ def _classes(coding: Coding, config: Fit) -> npt.NDArray[np.intp]:
 def _numbers(clients: pl.Series) -> npt.NDArray[np.int64]:
     """Return a number for each client; missing ones are one client."""
     return clients.rank("dense").fill_null(0).cast(pl.Int64).to_numpy()
-
-
-def _keys(sample: Sample) -> dict[str, pl.Series]:
-    """Return whole rows as few integers."""
-    keys: list[npt.NDArray[np.int64]] = []
-    bits = _KEY_BITS + 1
-    for codes, size in _sized(sample):
-        width = max(size - 1, 1).bit_length()
-        if bits + width > _KEY_BITS:
-            keys.append(np.zeros(sample.rows, dtype=np.int64))
-            bits = 0
-        keys[-1] <<= width
-        keys[-1] |= codes
-        bits += width
-    return {f"key{number}": pl.Series(key) for number, key in enumerate(keys)}
-
-
-def _sized(sample: Sample) -> Iterator[tuple[Codes, int]]:
-    yield from zip(sample.columns, (coding.bins for coding in sample.layout.codings), strict=True)
-    yield from zip(sample.targets, sample.layout.targets, strict=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import polars as pl
 
-from privacy.minimize.learn.binning import Binning, checksum, collapse, draw, fingerprint
+from privacy.minimize.learn.binning import Binning
 from privacy.minimize.learn.coarsen import enlarged
+from privacy.minimize.learn.distinct import checksum, collapse, draw, fingerprint
 from privacy.minimize.learn.generalize import Generalization, from_tree
 from privacy.minimize.learn.growth import InMemory, Source
 from privacy.minimize.learn.release import to_policy
@@ -116,7 +117,7 @@ def fitted(binning: Binning, rows: int, total: int, **more: Any) -> Fitted:
         method="pat",
         sample_rows=rows,
         sample_clients=binning.clients,
-        sample_fingerprint=fingerprint(total, binning),
+        sample_fingerprint=fingerprint(total, binning.layout.codings),
         seed=config.seed,
         settings=config.model_dump(mode="json", include=kept | ({"compat"} if config.compat else set())) | more,
     )

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import polars as pl
 
 from privacy.minimize.learn.baselines.simple import positions
-from privacy.minimize.learn.binning import bin_sample, checksum, row_hashes
+from privacy.minimize.learn.binning import bin_sample
 from privacy.minimize.learn.columns import Coding, Named
+from privacy.minimize.learn.distinct import checksum, row_hashes
 from privacy.minimize.learn.fit import fitted, generalize, passed_types
 from privacy.minimize.learn.generalize import Buckets, Generalization
 from privacy.minimize.learn.release import to_policy

@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from privacy.minimize.learn.binning import Binning, checksum, collapse, draw
+from privacy.minimize.learn.binning import Binning
 from privacy.minimize.learn.counted import Counted, Table, duckdb_query, spark_query
+from privacy.minimize.learn.distinct import checksum, collapse, draw
 from privacy.minimize.learn.sample import Sample, concatenated
 from schemas.minimize import Fit
 from warehouse.engines import SparkEngine

@@ -22,7 +22,7 @@ from hypothesis import Phase, given, settings
 
 from privacy.minimize.compile import TARGETS, compile_policy, polars_target, python_target
 from privacy.minimize.policy import Policy
-from privacy.minimize.rules import Categories, Interval
+from privacy.minimize.rules import Categories, Drop, Interval
 from schemas.derive.duckdb import identifier
 from schemas.errors import UsageError
 from tests.privacy.minimize.corpora import Corpus, Raw, corpora, policy_of
@@ -211,6 +211,24 @@ def test_the_device_file_names_the_row(tmp_path: Path) -> None:
         done.returncode,
         done.stderr.strip(),
     )
+
+
+def test_the_device_file_tells_no_value_of_what_it_cannot_read(tmp_path: Path) -> None:
+    """A list instead of an object, and a line that is no JSON, end it with their row; blank lines are none."""
+    policy = policy_of({"age": Interval(type="int", borders=["27.5"])})
+    for line, said in (('["secret", 3]', b"row 2: not an object"), ('{"age": "secr', b"row 2: not readable as jsonl")):
+        done = _run(policy, tmp_path, '{"age": 3}\n\n' + line + "\n", "--format", "jsonl")
+
+        assert (1, b'{"age": "b0"}\n') == (done.returncode, done.stdout)
+        assert said in done.stderr
+        assert b"secr" not in done.stderr
+
+
+def test_the_device_file_writes_the_columns_of_no_rows(tmp_path: Path) -> None:
+    """A file without rows becomes one with the stored columns, and without rows."""
+    policy = policy_of({"age": Interval(type="int", borders=["27.5"]), "home": Drop()}, passthrough={"y": "int"})
+
+    assert b"age,y\n" == _run(policy, tmp_path, "y,home,age\n").stdout
 
 
 def test_a_device_file_changed_by_hand_refuses_to_run(tmp_path: Path) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from privacy.minimize.audit.report.view import View
 from privacy.minimize.audit.result import AuditResult
 from schemas.audit_tables import ATTACKS
-from schemas.errors import WarehouseError
+from warehouse.report.pages import environment, write_page, writing
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -71,26 +69,12 @@ def write(result: AuditResult, folder: Path, name: str = "audit", pareto: str | 
         "md": markdown(result),
         "json": json.dumps(result.to_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n",
     }
-    paths = {kind: folder / f"{name}.{kind}" for kind in texts}
-    tables = {table: folder / f"{name}-{table}.parquet" for table in result.tables()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for kind, text in texts.items():
-            _arrive(paths[kind], text)
-        for table, frame in result.tables().items():
-            frame.write_parquet(tables[table])
-    except OSError as error:
-        raise WarehouseError(
-            f"the report of the audit cannot be written to {str(folder)!r}: {error.strerror or error}.",
-            hint="check free space and permissions.",
-        ) from error
-    return paths | tables
-
-
-def _arrive(path: Path, text: str) -> None:
-    staging = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    staging.write_text(text, encoding="utf-8", errors="backslashreplace")
-    staging.replace(path)
+    paths = {kind: write_page(folder / f"{name}.{kind}", text) for kind, text in texts.items()}
+    for table, frame in result.tables().items():
+        paths[table] = folder / f"{name}-{table}.parquet"
+        with writing(paths[table]):
+            frame.write_parquet(paths[table])
+    return paths
 
 
 def _told(result: AuditResult) -> dict[str, object]:
@@ -99,28 +83,15 @@ def _told(result: AuditResult) -> dict[str, object]:
 
 @cache
 def _pages(*, escape: bool) -> Environment:
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    ours, house = files("privacy.minimize.audit.report"), files("warehouse.report")
-    sources = {
-        name: folder.joinpath(name).read_text(encoding="utf-8")
-        for folder, name in ((ours, "report.html"), (ours, "report.md.txt"), (ours, "audit.css"), (house, "report.css"))
-    }
-    environment = Environment(
-        loader=DictLoader(sources),
-        autoescape=escape,  # noqa: S701 - Markdown has an escape of its own
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return environment(
+        "privacy.minimize.audit.report",
+        escape=escape,
+        percent=_percent,
+        count="{:,}".format,
+        whole="{:,.0f}".format,
+        words=_words,
+        cell=_cell,
     )
-    environment.filters |= {
-        "percent": _percent,
-        "count": "{:,}".format,
-        "whole": "{:,.0f}".format,
-        "words": _words,
-        "cell": _cell,
-    }
-    return environment
 
 
 def _percent(value: float | None) -> str:

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from privacy.minimize.evaluate.learners import scikit_learn
 from privacy.minimize.evaluate.risk import exposure
 from privacy.minimize.learn.baselines.simple import compressed
 from privacy.minimize.learn.binning import Binning
 from privacy.minimize.learn.columns import Named, quantile_codes
 from privacy.minimize.learn.generalize import Buckets, Generalization
 from privacy.minimize.learn.sample import Sample
-from schemas.errors import MissingExtra
 
 __all__ = ["grouped", "iterative"]
 
@@ -120,10 +120,8 @@ def _one_hot(found: Generalization, sample: Sample) -> npt.NDArray[np.float64]:
 
 
 def _regression() -> Any:
-    try:
+    with scikit_learn():
         from sklearn.linear_model import LogisticRegression
-    except ImportError as error:
-        raise MissingExtra("sklearn", "privacy") from error
     return LogisticRegression(max_iter=200)
 
 

@@ -7,10 +7,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from privacy.minimize.learn.baselines.simple import compressed, positions
 from privacy.minimize.learn.binning import Binning
-from privacy.minimize.learn.columns import Coding, Named
+from privacy.minimize.learn.columns import Named, Ordered
 from privacy.minimize.learn.generalize import Generalization
 from privacy.minimize.learn.sample import Sample
 from schemas.errors import MissingExtra
@@ -80,9 +81,11 @@ class _Training:
             raise MissingExtra("torch", "llm") from error
         self._torch = torch
         torch.manual_seed(seed)
-        self._binning, self._buckets = binning, buckets
+        self._layout = binning.layout
         codings = binning.layout.codings
-        self._encoders = torch.nn.ModuleList(_encoder(coding, buckets) for coding in codings)
+        self._encoders = [
+            _Groups(coding, buckets) if isinstance(coding, Named) else _Intervals(coding, buckets) for coding in codings
+        ]
         self._rows = torch.tensor(np.column_stack(sample.columns).astype(np.int64))
         self._target = torch.tensor(sample.targets[0].astype(np.int64))
         numbers = range(len(binning.layout.personal))
@@ -133,7 +136,7 @@ class _Training:
     def run(self, loss: Callable[[torch.Tensor, float], torch.Tensor]) -> Generalization:
         """Train encoders and classifier, and return the likeliest bucket of each bin."""
         torch = self._torch
-        trained = [*self._encoders.parameters(), *self._classifier.parameters()]
+        trained = [*self._classifier.parameters(), *(part for encoder in self._encoders for part in encoder.parameters)]
         optimizer = torch.optim.Adam(trained, lr=_RATE)
         schedule = torch.optim.lr_scheduler.StepLR(optimizer, _DECAY_EVERY, _DECAY)
         for epoch in range(_EPOCHS):
@@ -145,61 +148,66 @@ class _Training:
             schedule.step()
         with torch.no_grad():
             codes = [encoder(_COLD).argmax(dim=1).numpy() for encoder in self._encoders]
-        return Generalization(self._binning.layout, tuple(compressed(code) for code in codes))
+        return Generalization(self._layout, tuple(compressed(code) for code in codes))
 
     def _codes(self, rows: torch.Tensor, heat: float) -> Sequence[torch.Tensor]:
         return [encoder(heat)[self._rows[rows, column]] for column, encoder in enumerate(self._encoders)]
 
 
-def _encoder(coding: Coding, buckets: int) -> Any:
-    """Return a module that maps a temperature to the bucket probabilities of each bin of a column."""
-    import torch
+class _Groups:
+    """Maps a temperature to the bucket probabilities of each name."""
 
-    class _Named(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.inner = _perceptron(coding.bins, buckets, layers=2)
+    def __init__(self, coding: Named, buckets: int) -> None:
+        import torch
 
-        def forward(self, heat: float) -> torch.Tensor:
-            return (self.inner(torch.eye(coding.bins)) / heat).softmax(dim=1)
+        self._names = torch.eye(coding.bins)
+        self._net = _perceptron(coding.bins, buckets, layers=2)
+        self.parameters = list(self._net.parameters())
 
-    class _Ordered(torch.nn.Module):
-        """A monotone net into (0, 1), softly rounded to the centres of buckets."""
+    def __call__(self, heat: float) -> torch.Tensor:
+        return (self._net(self._names) / heat).softmax(dim=1)
 
-        def __init__(self) -> None:
-            super().__init__()
-            sizes = (1, 100, 100, 1)
-            self.weights = torch.nn.ParameterList(
-                torch.nn.Parameter(torch.randn(one, two) / one**0.5) for one, two in pairwise(sizes)
-            )
-            self.shifts = torch.nn.ParameterList(torch.nn.Parameter(torch.zeros(size)) for size in sizes[1:])
-            places = positions(coding)  # type: ignore[arg-type]
-            places = np.append(places, 1.0) if coding.missing else places
-            self.places = torch.tensor(places, dtype=torch.float32)[:, None]
-            self._warm()
 
-        def _warm(self) -> None:
-            weights = np.array(coding.weights, dtype=np.float64)
-            ranks = torch.tensor((np.cumsum(weights) - weights / 2) / weights.sum(), dtype=torch.float32)
-            optimizer = torch.optim.Adam(self.parameters(), lr=_RATE)
-            for _ in range(_WARM_STEPS):
-                optimizer.zero_grad()
-                torch.nn.functional.mse_loss(self.level(), ranks).backward()
-                optimizer.step()
+class _Intervals:
+    """Maps a temperature to the bucket probabilities of each ordered bin.
 
-        def level(self) -> torch.Tensor:
-            value = self.places
-            for number, (weight, shift) in enumerate(zip(self.weights, self.shifts, strict=True)):
-                value = value @ weight.square() + shift
-                value = torch.tanh(value) if number < len(self.weights) - 1 else value
-            spread = value.std().clamp_min(1e-6) if len(value) > 1 else 1.0
-            return torch.sigmoid((value - value.mean()) / spread)[:, 0]
+    A monotone net into (0, 1), begun at the ranks of the bins and softly rounded to the centres of buckets.
+    """
 
-        def forward(self, heat: float) -> torch.Tensor:
-            centres = (torch.arange(buckets) + 0.5) / buckets
-            return (-((centres - self.level()[:, None]) ** 2) * buckets**2 / heat).softmax(dim=1)
+    def __init__(self, coding: Ordered, buckets: int) -> None:
+        import torch
 
-    return _Named() if isinstance(coding, Named) else _Ordered()
+        sizes = (1, 100, 100, 1)
+        self._weights = [(torch.randn(one, two) / one**0.5).requires_grad_() for one, two in pairwise(sizes)]
+        self._shifts = [torch.zeros(size).requires_grad_() for size in sizes[1:]]
+        self.parameters = [*self._weights, *self._shifts]
+        places = positions(coding)
+        places = np.append(places, 1.0) if coding.missing else places
+        self._places = torch.tensor(places, dtype=torch.float32)[:, None]
+        self._centres = (torch.arange(buckets) + 0.5) / buckets
+        self._warm(np.array(coding.weights, dtype=np.float64))
+
+    def __call__(self, heat: float) -> torch.Tensor:
+        sharpness = len(self._centres) ** 2 / heat
+        return (-((self._centres - self._level()[:, None]) ** 2) * sharpness).softmax(dim=1)
+
+    def _warm(self, weights: npt.NDArray[np.float64]) -> None:
+        import torch
+
+        ranks = torch.tensor((np.cumsum(weights) - weights / 2) / weights.sum(), dtype=torch.float32)
+        optimizer = torch.optim.Adam(self.parameters, lr=_RATE)
+        for _ in range(_WARM_STEPS):
+            optimizer.zero_grad()
+            torch.nn.functional.mse_loss(self._level(), ranks).backward()
+            optimizer.step()
+
+    def _level(self) -> torch.Tensor:
+        value = self._places
+        for number, (weight, shift) in enumerate(zip(self._weights, self._shifts, strict=True)):
+            value = value @ weight.square() + shift
+            value = value.tanh() if number < len(self._weights) - 1 else value
+        spread = value.std().clamp_min(1e-6) if len(value) > 1 else 1.0
+        return ((value - value.mean()) / spread).sigmoid()[:, 0]
 
 
 def _perceptron(width: int, classes: int, layers: int = 1) -> Any:

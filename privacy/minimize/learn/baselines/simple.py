@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from privacy.minimize.evaluate.learners import scikit_learn
 from privacy.minimize.learn.binning import Binning
 from privacy.minimize.learn.columns import Coding, Named, Ordered
 from privacy.minimize.learn.generalize import Buckets, Generalization
 from privacy.minimize.learn.sample import Sample
-from schemas.errors import MissingExtra
 
 __all__ = ["compressed", "equal_widths", "feature_selection", "positions", "uniform"]
 
@@ -48,10 +48,8 @@ def feature_selection(binning: Binning, sample: Sample, columns: int) -> General
     MissingExtra
         If scikit-learn is not installed.
     """
-    try:
+    with scikit_learn():
         from sklearn.feature_selection import f_classif
-    except ImportError as error:
-        raise MissingExtra("sklearn", "privacy") from error
     with np.errstate(divide="ignore", invalid="ignore"):
         scores = np.nan_to_num(f_classif(np.column_stack(sample.columns).astype(float), sample.targets[0])[0])
     kept = set(np.argsort(-scores, kind="stable")[:columns].tolist())

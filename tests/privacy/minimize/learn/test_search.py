@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.minimize.learn.binning import bin_sample, collapse
+from privacy.minimize.learn.binning import bin_sample
+from privacy.minimize.learn.distinct import collapse
 from privacy.minimize.learn.generalize import from_tree
 from privacy.minimize.learn.growth import InMemory
 from privacy.minimize.learn.search import Search, criterion_of, greedy

@@ -1,8 +1,9 @@
-"""Gradient boosting of scikit-learn, an extra: held to one thread."""
+"""What learns: models of scikit-learn, an extra, imported where they are used and held to one thread."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,22 @@ if TYPE_CHECKING:
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import ThreadpoolController
 
-__all__ = ["gradient_boosting", "one_thread"]
+__all__ = ["gradient_boosting", "one_thread", "scikit_learn"]
+
+
+@contextmanager
+def scikit_learn() -> Iterator[None]:
+    """Surround an import of scikit-learn.
+
+    Raises
+    ------
+    MissingExtra
+        If it is not installed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingExtra("sklearn", "privacy") from error
 
 
 def gradient_boosting() -> type[HistGradientBoostingClassifier]:
@@ -23,10 +39,8 @@ def gradient_boosting() -> type[HistGradientBoostingClassifier]:
     MissingExtra
         If scikit-learn is not installed.
     """
-    try:
+    with scikit_learn():
         from sklearn.ensemble import HistGradientBoostingClassifier
-    except ImportError as error:
-        raise MissingExtra("sklearn", "privacy") from error
     return HistGradientBoostingClassifier
 
 

@@ -1,0 +1,64 @@
+"""Reading raw tables: a file is read whole, as it is named, or refused in words that show nobody's value."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from privacy.minimize.apply import apply_policy
+from privacy.minimize.rules import Categories
+from privacy.minimize.tables import scan, scan_typed
+from schemas.errors import InputError
+from tests.privacy.minimize.corpora import policy_of
+
+_JOBS = policy_of({"job": Categories(type="str", buckets={"g0": ["clerk"]})})
+_PACKED = gzip.compress(b"job\nclerk\n" * 5_000)
+_DAMAGED = {
+    "cut.csv.gz": _PACKED[:15],
+    "broken.csv.gz": _PACKED[:12] + b"\xff" * 8 + _PACKED[20:],
+    "long.csv": b'"' + b"j" * 200_000 + b'"\nclerk\n',
+    "wide.csv": b"job\n" + b"clerk\n" * 3_000 + b"clerk,secret\n" + b"clerk\n" * 3_000,
+    "open.csv": b'job\nclerk\n"secret\nclerk\n',
+}
+
+
+@pytest.mark.parametrize("name", _DAMAGED)
+@pytest.mark.parametrize("read", ["sample", "apply"])
+def test_a_damaged_file_is_refused(tmp_path: Path, name: str, read: str) -> None:
+    """Whether to learn from or to minimize; what stands in the file is not told."""
+    (tmp_path / name).write_bytes(_DAMAGED[name])
+    with pytest.raises(InputError, match="cannot be read") as error:
+        scan(tmp_path / name) if read == "sample" else apply_policy(_JOBS, tmp_path / name, tmp_path / "out.csv")
+    assert "secret" not in str(error.value)
+
+
+def test_cells_beyond_the_columns_are_seen_though_no_column_needs_them(tmp_path: Path) -> None:
+    """A row with a comma too many has shifted values, even where the columns after it are dropped."""
+    (tmp_path / "raw.csv").write_text("job,home\nclerk,here\nclerk,of a sort,there\n", encoding="utf-8")
+    wider = policy_of({"job": _JOBS.columns["job"], "home": {"kind": "drop"}})
+    with pytest.raises(InputError, match="cannot be read"):
+        scan_typed(tmp_path / "raw.csv", wider)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "engine"), [(".csv", "polars"), (".jsonl", "polars"), (".parquet", "polars"), (".parquet", "duckdb")]
+)
+def test_a_name_is_no_pattern(tmp_path: Path, suffix: str, engine: str) -> None:
+    """A file called a[1] is read and written, not the file a1 beside it."""
+    for name, job in (("a[1]", "clerk"), ("a1", "cook")):
+        frame = pl.DataFrame({"job": [job]})
+        if suffix == ".parquet":
+            frame.write_parquet(tmp_path / f"{name}.parquet")
+        elif suffix == ".csv":
+            frame.write_csv(tmp_path / f"{name}.csv")
+        else:
+            (tmp_path / f"{name}.jsonl").write_text(json.dumps({"job": job}) + "\n", encoding="utf-8")
+    source, target = tmp_path / f"a[1]{suffix}", tmp_path / f"[out]{suffix}"
+
+    assert ["clerk"] == scan(source).collect()["job"].to_list()
+    assert 1 == apply_policy(_JOBS, source, target, engine=engine).rows
+    assert "g0" in scan(target).collect()["job"].to_list()
