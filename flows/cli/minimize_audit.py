@@ -46,6 +46,7 @@ _CHANCES = ("prosecutor_highest", "marketer")
     type=_FILE,
     help="Policy by which the same people's data were released before; repeatable.",
 )
+@click.option("--population", type=_FILE, help="Raw records of everybody whom RAW could be of, for journalist's risk.")
 @click.option("--counting", is_flag=True, help="Attack by counting alone, without training: seconds.")
 @click.option(
     "--report",
@@ -63,6 +64,7 @@ def audit(  # noqa: PLR0917 - options
     source: Path,
     personal: tuple[str, ...],
     earlier: tuple[Path, ...],
+    population: Path | None,
     folder: Path | None,
     name: str | None,
     root: Path,
@@ -86,6 +88,7 @@ def audit(  # noqa: PLR0917 - options
         settings,
         earlier=[Policy.load(path) for path in earlier],
         alternatives=tried,
+        population=None if population is None else read_typed(population, asked),
         progress=progress_for(machine=machine),
     )
     files = write(found, folder, pareto=None if tried is None else _drawn(tried)) if folder is not None else {}

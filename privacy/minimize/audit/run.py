@@ -31,6 +31,7 @@ from privacy.minimize.audit.settings import Audit
 from privacy.minimize.evaluate.adversary import Outcome
 from privacy.minimize.policy import Policy
 from schemas.audit_tables import AUDIT, AUDIT_ATTRIBUTE
+from schemas.errors import UsageError
 from warehouse.progress import Progress, Silent
 
 __all__ = ["audit", "multi_breach"]
@@ -69,7 +70,7 @@ def audit(  # noqa: PLR0913 - records, policy, and what each of them is held aga
         Policies that were tried and rejected, for the report.
     population
         Records at full resolution of everybody whom the records could be of, for journalist and marketer risk; by
-        default nobody else could be meant.
+        default nobody else could be meant. Where the policy names the clients' column, it says whose they are.
 
     Returns
     -------
@@ -81,7 +82,7 @@ def audit(  # noqa: PLR0913 - records, policy, and what each of them is held aga
     SchemaDrift
         If the columns or types of ``raw`` are not the policy's.
     UsageError
-        If a personal attribute is unknown or none is named.
+        If a personal attribute is unknown or none is named, or the population does not say whose records it holds.
     MissingExtra
         If training is asked for and scikit-learn is not installed.
     """
@@ -90,7 +91,7 @@ def audit(  # noqa: PLR0913 - records, policy, and what each of them is held aga
     attacks, links = _attacked(breach.sample(settings.most_rows, settings.seed), settings, progress)
     if earlier:
         attacks = pl.concat([attacks, multi_breach(raw, [policy, *earlier], settings)])
-    counted = _counted(breach, settings, None if population is None else stored(policy, population))
+    counted = _counted(breach, settings, None if population is None else _everybody(policy, population))
     return AuditResult(
         policy=policy,
         settings=settings,
@@ -155,8 +156,21 @@ def _counted(breach: Breach, settings: Audit, population: pl.DataFrame | None) -
     with duckdb.connect() as connection:
         connection.register("audited", relation_of(breach.raw, breach.released, pl.Series(breach.test), breach.clients))
         if population is not None:
-            connection.register("everybody", population.select(pl.all().name.prefix("out.")))
+            connection.register("everybody", population)
         return count(connection, "audited", layout, None if population is None else "everybody")
+
+
+def _everybody(policy: Policy, population: pl.DataFrame) -> pl.DataFrame:
+    """Return what would be stored of everybody, and who they are, as the SQL script wants it."""
+    known = stored(policy, population).select(pl.all().name.prefix("out."))
+    if policy.client is None:
+        return known
+    if policy.client not in population.columns:
+        raise UsageError(
+            f"the population does not say whose records its rows are: column {policy.client!r} is missing.",
+            hint="people are counted by that column, in the records and in the population.",
+        )
+    return known.with_columns(population[policy.client].alias("client"))
 
 
 def _by_attribute(counted: pl.DataFrame) -> pl.DataFrame:

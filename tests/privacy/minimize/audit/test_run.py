@@ -96,6 +96,19 @@ def test_groups_count_clients(result: AuditResult) -> None:
     assert 300 <= result.groups["people"] < 600
 
 
+def test_a_population_is_counted_in_clients_too(people: pl.DataFrame) -> None:
+    """Twice as many clients halve the journalist's risk, and the marketer's, where they are like those audited."""
+    settings = Audit(personal=("sex",), trained=False)
+    everybody = pl.concat([people, people.with_columns(pl.col("who") + 1_000)])
+    alone, among = (audit(people, policy(), settings, population=crowd).groups for crowd in (None, everybody))
+
+    for risk in ("journalist_highest", "journalist_average", "marketer"):
+        assert alone[risk] / 2 == pytest.approx(among[risk], abs=1e-9)
+    assert alone["prosecutor_highest"] == among["prosecutor_highest"]
+    with pytest.raises(UsageError, match="'who' is missing"):
+        audit(people, policy(), settings, population=everybody.drop("who"))
+
+
 def test_the_order_of_the_records_does_not_matter(people: pl.DataFrame) -> None:
     """Shuffled records give the same audit, digit for digit, under the same id."""
     settings = Audit(queries=100)
