@@ -49,7 +49,8 @@ _ENVIRONMENT = {
 }
 _REQUIRED = re.compile(r"[\w.-]+(?!.*\bextra\s*==)")
 """The name in a requirement that is not an extra's."""
-_NEVER_COPIED = ("site-packages", "test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3")
+_OTHERS, _OWN_TESTS = ("site-packages",), ("test", "tests")
+"""What is not the standard library, and the large part of it that is not worth a copy."""
 
 
 class Home:
@@ -74,10 +75,10 @@ class Home:
         self.moved = ["", ""]
 
     def provide(self) -> None:
-        """Copy the standard library to where sandboxed identities can read it, if they cannot where it is."""
+        """Put the standard library where sandboxed identities can read it, if they cannot where it is."""
         if self.as_root and self.rung is not Isolation.L3 and not _open_to_others(self.prefix):
             self.moved = [str(self.prefix), str(self.folder / "python")]
-            _copy_library(self.folder / "python")
+            _repeat_library(self.folder / "python")
 
     def slot(self, packages: tuple[str, ...] = (), **more: Any) -> dict[str, Any]:
         """Return the settings of one zygote, whose programs may import the standard library and ``packages``."""
@@ -153,10 +154,18 @@ def _open_to_others(path: Path) -> bool:
     return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path, *path.parents))
 
 
-def _copy_library(target: Path) -> None:
+def _repeat_library(target: Path) -> None:
+    """Make the standard library once more under ``target``: of links, or of copies on another file system."""
     library = Path(sysconfig.get_path("stdlib"))
     place = target / library.relative_to(sys.base_prefix)
-    shutil.copytree(library, place, ignore=shutil.ignore_patterns(*_NEVER_COPIED))
+    if library.stat().st_dev == target.parent.stat().st_dev:
+        shutil.copytree(library, place, ignore=shutil.ignore_patterns(*_OTHERS), copy_function=_link)
+    else:
+        shutil.copytree(library, place, ignore=shutil.ignore_patterns(*_OTHERS, *_OWN_TESTS))
+
+
+def _link(source: str, target: str) -> None:
+    os.link(os.path.realpath(source), target)
 
 
 def _places(name: str) -> list[Path]:

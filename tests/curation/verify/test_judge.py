@@ -175,6 +175,20 @@ def test_work_in_place_is_seen(judge: Judge) -> None:
     assert [Status.AC, Status.WA] == [judgement.status for judgement in judged]
 
 
+@pytest.mark.parametrize("rung", list(Isolation))
+def test_the_whole_standard_library_is_there(judges: dict[Isolation, Judge], rung: Isolation) -> None:
+    """At every rung programs find the modules that this interpreter has, seldom used ones too."""
+    looking = """
+        import sys
+        from importlib.util import find_spec
+        def f(x): return sorted(n for n in sys.stdlib_module_names if n not in sys.modules and not find_spec(n))
+    """
+    here: dict = {}
+    exec(textwrap.dedent(looking), here)
+    judgement = _only(judges[rung], _calls(textwrap.dedent(looking), [{"args": [0], "expected": here["f"](0)}]))
+    assert Status.AC is judgement.status, judgement.detail
+
+
 def test_objects_of_the_prelude_cross(judge: Judge) -> None:
     """Linked nodes go to the candidate and come back, a thousand deep, and no forged equality comes with them."""
     prelude = textwrap.dedent(
