@@ -5,7 +5,20 @@ from __future__ import annotations
 import polars as pl
 import pyarrow as pa
 
-__all__ = ["INFO", "assistant", "conversation", "info", "json_text", "labelled_steps", "prompt_text"]
+from schemas.records import MESSAGES
+
+__all__ = [
+    "INFO",
+    "LABELLED_STEPS",
+    "MESSAGE",
+    "answer",
+    "assistant",
+    "conversation",
+    "info",
+    "json_text",
+    "labelled_steps",
+    "prompt_text",
+]
 
 INFO = pa.struct(
     [
@@ -17,6 +30,16 @@ INFO = pa.struct(
     ],
 )
 """One fixed struct: what differs from row to row is JSON text, so that no reader fills in nulls."""
+MESSAGE = MESSAGES.value_type
+LABELLED_STEPS = pa.schema(
+    [
+        ("prompt", pa.string()),
+        ("completions", pa.list_(pa.string())),
+        ("labels", pa.list_(pa.bool_())),
+        ("row_id", pa.string()),
+    ],
+)
+"""Types of the columns that `labelled_steps` gives."""
 
 
 def info() -> pl.Expr:
@@ -25,10 +48,14 @@ def info() -> pl.Expr:
     return pl.struct(index="order_index", split="phase", problem_id="problem_id", row_id="row_id", meta=rest)
 
 
+def answer(column: str) -> pl.Expr:
+    """Return a text column as an assistant's message."""
+    return pl.struct(role=pl.lit("assistant"), content=column)
+
+
 def assistant(column: str) -> pl.Expr:
     """Return a text column as a list of one assistant message; null where it is null."""
-    message = pl.concat_list(pl.struct(role=pl.lit("assistant"), content=column))
-    return pl.when(pl.col(column).is_not_null()).then(message)
+    return pl.when(pl.col(column).is_not_null()).then(pl.concat_list(answer(column)))
 
 
 def conversation(column: str = "response") -> pl.Expr:

@@ -65,11 +65,12 @@ def blank(column: str, harm: str) -> Trap:
 
 
 def stepwise() -> tuple[Trap, ...]:
-    """Find, over internal rows, steps and labels that a stepwise trainer would truncate or round."""
+    """Find, over internal rows, roles that a stepwise trainer would lose, steps and labels it would cut or round."""
     steps, labels = pl.col("steps"), pl.col("step_labels")
     soft = pl.element().is_null() | ~pl.element().is_in([0.0, 1.0])
     empty = pl.element().str.strip_chars() == ""
     return (
+        unknown_roles("prompt", "its reader takes plain text: roles would be lost", ONE_TURN),
         Trap("no_steps", steps.list.len() == 0, "there is no step to judge", "drop the row."),
         Trap(
             "step_count",

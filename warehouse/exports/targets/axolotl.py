@@ -10,12 +10,11 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.records import MESSAGES
-from warehouse.exports.columns import conversation, labelled_steps
+from warehouse.exports.columns import LABELLED_STEPS, MESSAGE, answer, conversation, labelled_steps
 from warehouse.exports.files import JsonlWriter
 from warehouse.exports.target import Target, Trap
 from warehouse.exports.traps import (
     CONVERSATION,
-    ONE_TURN,
     blank,
     blank_messages,
     no_messages,
@@ -28,7 +27,6 @@ __all__ = ["PREFERENCE", "RL", "SFT", "STEPWISE"]
 _PATHS = ((r"\.(parquet|arrow|csv|txt)", "the file is read as that type"),)
 _SEARCHED = "[[dummy_message]]"
 _RAISES = "the chat template raises at this row"
-_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 
 SFT = Target(
     name="axolotl-sft",
@@ -65,11 +63,11 @@ PREFERENCE = Target(
     loader="axolotl.prompt_strategies.dpo.chat_template.default",
     columns={
         "messages": pl.col("prompt"),
-        "chosen": pl.struct(role=pl.lit("assistant"), content="response"),
-        "rejected": pl.struct(role=pl.lit("assistant"), content="rejected"),
+        "chosen": answer("response"),
+        "rejected": answer("rejected"),
         "row_id": pl.col("row_id"),
     },
-    schema=pa.schema([("messages", MESSAGES), ("chosen", _MESSAGE), ("rejected", _MESSAGE), ("row_id", pa.string())]),
+    schema=pa.schema([("messages", MESSAGES), ("chosen", MESSAGE), ("rejected", MESSAGE), ("row_id", pa.string())]),
     identity=pl.col("row_id"),
     writer=JsonlWriter,
     entry="train.jsonl",
@@ -140,19 +138,12 @@ STEPWISE = Target(
     trainer="axolotl, process reward model",
     loader="axolotl.prompt_strategies.stepwise_supervised",
     columns=labelled_steps(),
-    schema=pa.schema(
-        [
-            ("prompt", pa.string()),
-            ("completions", pa.list_(pa.string())),
-            ("labels", pa.list_(pa.bool_())),
-            ("row_id", pa.string()),
-        ],
-    ),
+    schema=LABELLED_STEPS,
     identity=pl.col("row_id"),
     writer=JsonlWriter,
     entry="train.jsonl",
     traps=(blank("prompt", "the steps answer nothing"),),
-    fits=(unknown_roles("prompt", "its reader takes plain text: roles would be lost", ONE_TURN), *stepwise()),
+    fits=stepwise(),
     needs=("steps", "step_labels"),
     forbidden_paths=_PATHS,
     usage="""```yaml

@@ -14,7 +14,7 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.records import MESSAGES
-from warehouse.exports.columns import conversation
+from warehouse.exports.columns import MESSAGE, answer, conversation
 from warehouse.exports.files import JsonlWriter
 from warehouse.exports.target import ExportReport, Target
 from warehouse.exports.traps import CONVERSATION, blank_messages, no_messages, unknown_roles
@@ -22,7 +22,6 @@ from warehouse.exports.traps import CONVERSATION, blank_messages, no_messages, u
 __all__ = ["PREFERENCE", "SFT"]
 
 _DROPPED = "the row is emptied and dropped with a warning"
-_MESSAGE = pa.struct([("role", pa.string()), ("content", pa.string())])
 _TAGS = {
     "role_tag": "role",
     "content_tag": "content",
@@ -80,11 +79,11 @@ PREFERENCE = Target(
     loader="llamafactory.data.loader.get_dataset",
     columns={
         "messages": pl.col("prompt"),
-        "chosen": pl.struct(role=pl.lit("assistant"), content="response"),
-        "rejected": pl.struct(role=pl.lit("assistant"), content="rejected"),
+        "chosen": answer("response"),
+        "rejected": answer("rejected"),
         "row_id": pl.col("row_id"),
     },
-    schema=pa.schema([("messages", MESSAGES), ("chosen", _MESSAGE), ("rejected", _MESSAGE), ("row_id", pa.string())]),
+    schema=pa.schema([("messages", MESSAGES), ("chosen", MESSAGE), ("rejected", MESSAGE), ("row_id", pa.string())]),
     identity=pl.col("row_id"),
     writer=JsonlWriter,
     entry="train.jsonl",

@@ -10,12 +10,11 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.records import MESSAGES
-from warehouse.exports.columns import assistant, conversation, labelled_steps
+from warehouse.exports.columns import LABELLED_STEPS, assistant, conversation, labelled_steps
 from warehouse.exports.files import ParquetWriter
 from warehouse.exports.target import Target
 from warehouse.exports.traps import (
     CONVERSATION,
-    ONE_TURN,
     blank,
     blank_messages,
     no_messages,
@@ -228,19 +227,12 @@ STEPWISE = Target(
     trainer="TRL up to 1.13, PRM",
     loader="datasets.load_dataset, trl.experimental.prm.PRMTrainer",
     columns=labelled_steps(),
-    schema=pa.schema(
-        [
-            ("prompt", pa.string()),
-            ("completions", pa.list_(pa.string())),
-            ("labels", pa.list_(pa.bool_())),
-            ("row_id", pa.string()),
-        ],
-    ),
+    schema=LABELLED_STEPS,
     identity=pl.col("row_id"),
     writer=ParquetWriter,
     entry="train.parquet",
     traps=(blank("prompt", "the steps answer nothing"),),
-    fits=(unknown_roles("prompt", "its reader takes plain text: roles would be lost", ONE_TURN), *stepwise()),
+    fits=stepwise(),
     needs=("steps", "step_labels"),
     keeps_order=False,
     usage="""```python
