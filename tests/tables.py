@@ -10,8 +10,20 @@ import polars as pl
 from schemas.books import DECISION
 from schemas.ids import canonical_json, problem_id, record_id
 from schemas.records import PROBLEM, PROMPT_SET
+from schemas.registry import contract
+from schemas.tables import TableRef
+from warehouse.fingerprint import content_hash
+from warehouse.stages import Workspace
 
-__all__ = ["decisions", "problem", "problems", "prompt_row", "prompt_rows"]
+__all__ = ["decisions", "problem", "problems", "prompt_row", "prompt_rows", "stored"]
+
+
+def stored(workspace: Workspace, name: str, frame: pl.DataFrame | pl.LazyFrame, of: str) -> TableRef:
+    """Write a table into the folder of a warehouse, under the contract ``of``, and refer to it."""
+    path = workspace.root / "in" / name / "part-00000.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.lazy().select(contract(of).names).sink_parquet(path)
+    return TableRef(f"in/{name}", of, *content_hash([path], contract(of)))
 
 
 def problem(number: int, **changes: Any) -> dict[str, Any]:

@@ -10,8 +10,7 @@ import polars as pl
 from schemas.ids import canonical_json
 from schemas.records import PROBLEM
 from schemas.tables import TableRef
-from tests.tables import problem
-from warehouse.fingerprint import content_hash
+from tests.tables import problem, stored
 from warehouse.stages import Workspace
 
 __all__ = ["asserted", "called", "stored", "stream"]
@@ -73,9 +72,6 @@ def stream(number: int = 1, **changes: Any) -> dict[str, Any]:
     return _made(number, "Sum numbers.", {"kind": "stdio", "compare": "tokens"}, **(fields | changes))
 
 
-def stored(workspace: Workspace, problems: Iterable[dict[str, Any]]) -> TableRef:
+def problems_stored(workspace: Workspace, problems: Iterable[dict[str, Any]]) -> TableRef:
     """Write problems as a table of the warehouse, and refer to it."""
-    path = workspace.root / "given" / "part-00000.parquet"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pl.DataFrame(list(problems), schema=pl.Schema(PROBLEM.arrow)).write_parquet(path)
-    return TableRef("given", "problem", *content_hash([path], PROBLEM))
+    return stored(workspace, "rows", pl.DataFrame(list(problems), schema=pl.Schema(PROBLEM.arrow)), "problem")

@@ -14,7 +14,7 @@ from curation.rollouts.stage import ROLLOUTS
 from curation.verify import Judge, Judgement, Task
 from schemas.recipe.rollouts import OpenAI, Rollouts
 from schemas.recipe.verify import Verify
-from tests.curation.code_problems import stored, stream
+from tests.curation.code_problems import problems_stored, stream
 from warehouse.progress import Silent
 from warehouse.runner import run_stage
 from warehouse.stages import Services, Workspace
@@ -58,7 +58,7 @@ def run(root: Path, url: str, log: Path) -> tuple[str, int]:
         attempts=2,
     )
     config = Rollouts(policies=(policy,), escalation={"levels": [4, 12]}, verify=Verify(workers=1))
-    rows = stored(workspace, [stream(number) for number in range(PROBLEMS)])
+    rows = problems_stored(workspace, [stream(number) for number in range(PROBLEMS)])
     table = run_stage(ROLLOUTS, {"rows": rows}, config, Services(workspace, progress=_Telling())).tables["rollouts"]
     return table.content_hash, table.rows
 

@@ -20,7 +20,7 @@ from schemas.errors import InputError, ModelError
 from schemas.ids import digest, record_id
 from schemas.recipe.rollouts import Mutants, OpenAI, Policy, Recorded, Rollouts, Sampler
 from schemas.recipe.verify import Verify
-from tests.curation.code_problems import asserted, called, stored, stream
+from tests.curation.code_problems import asserted, called, problems_stored, stream
 from tests.curation.endpoint import Endpoint
 from tests.curation.sampling import BATCH, CONCURRENCY, PROBLEMS
 from tests.tables import problem
@@ -34,7 +34,7 @@ _MUTANTS = Mutants(backend="mutants", samples=4)
 
 def _rollouts(services: Services, problems: list[dict[str, Any]], *policies: Policy, **changes: Any) -> StageRun:
     config = Rollouts(policies=policies, **({"verify": _VERIFY} | changes))
-    return run_stage(ROLLOUTS, {"rows": stored(services.workspace, problems)}, config, services)
+    return run_stage(ROLLOUTS, {"rows": problems_stored(services.workspace, problems)}, config, services)
 
 
 def _rows(services: Services, run: StageRun, name: str = "rollouts") -> pl.DataFrame:
@@ -161,7 +161,7 @@ def test_a_changed_recording_is_new_work(services: Services, tmp_path: Path) -> 
     for text in ("5", "5", "6"):
         path.write_text(f'{{"problem": "4", "response": "{text}"}}\n')
         config = pin(Rollouts(policies=(policy,), verify=_VERIFY), tmp_path)
-        run = run_stage(ROLLOUTS, {"rows": stored(services.workspace, [problem(4)])}, config, services)
+        run = run_stage(ROLLOUTS, {"rows": problems_stored(services.workspace, [problem(4)])}, config, services)
         keys.append((run.key, run.cached, _rows(services, run)["all_passed"].to_list()))
 
     assert keys[0][0] == keys[1][0] != keys[2][0]

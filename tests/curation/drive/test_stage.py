@@ -18,10 +18,8 @@ from schemas.ids import record_id
 from schemas.recipe.curricula import Curricula
 from schemas.recipe.measures import Band
 from schemas.registry import contract
-from schemas.tables import TableRef
 from tests.counts import inputs, quality, rates
-from tests.tables import decisions, problems
-from warehouse.fingerprint import content_hash
+from tests.tables import decisions, problems, stored
 from warehouse.runner import run_stage
 
 
@@ -189,14 +187,6 @@ def test_plain_draw():
     gone = result.decisions.collect()
     assert {("drop", "not_selected")} == set(gone.select("verdict", "reason").rows())
     assert set(tables["rows"].collect()["problem_id"]) - set(drawn["problem_id"]) == set(gone["record_id"])
-
-
-def stored(workspace, name: str, frame: pl.LazyFrame, of: str) -> TableRef:
-    """Write a table into the warehouse and refer to it."""
-    path = workspace.root / "in" / name / "part-00000.parquet"
-    path.parent.mkdir(parents=True)
-    frame.select(contract(of).names).sink_parquet(path)
-    return TableRef(f"in/{name}", of, *content_hash([path], contract(of)))
 
 
 def test_the_stage_keeps_the_books(services):

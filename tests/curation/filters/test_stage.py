@@ -9,11 +9,8 @@ from hypothesis import strategies as st
 from curation.filters import FILTERS, apply, controls, decide, report
 from schemas.books import DECISION
 from schemas.recipe.filters import Filters
-from schemas.registry import contract
-from schemas.tables import TableRef
 from tests.counts import inputs, quality, rates
-from tests.tables import problems
-from warehouse.fingerprint import content_hash
+from tests.tables import problems, stored
 from warehouse.runner import run_stage
 
 ALL = (
@@ -55,14 +52,6 @@ def test_order_never_matters(number, random):
     }
     assert once.equals(decide(mixed, rules).sort(key).collect(engine="streaming"))
     assert not once.select(key).is_duplicated().any()
-
-
-def stored(workspace, name: str, frame: pl.LazyFrame, of: str) -> TableRef:
-    """Write a table into the warehouse and refer to it."""
-    path = workspace.root / "in" / name / "part-00000.parquet"
-    path.parent.mkdir(parents=True)
-    frame.select(contract(of).names).sink_parquet(path)
-    return TableRef(f"in/{name}", of, *content_hash([path], contract(of)))
 
 
 def test_the_stage_keeps_the_books(services):

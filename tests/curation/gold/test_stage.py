@@ -16,7 +16,7 @@ from schemas.ids import canonical_json
 from schemas.recipe.gold import Gold
 from schemas.recipe.verify import Verify
 from schemas.records import TEST_QUALITY
-from tests.curation.code_problems import asserted, called, stored, stream
+from tests.curation.code_problems import asserted, called, problems_stored, stream
 from tests.tables import problem
 from warehouse.runner import run_stage
 from warehouse.stages import Services, StageRun
@@ -26,7 +26,7 @@ _QUICK = Verify(time_limit_s=2, workers=2)
 
 def _gold(services: Services, *problems: dict[str, Any], **changes: Any) -> StageRun:
     config = Gold(**({"verify": _QUICK, "mutants": 0} | changes))
-    return run_stage(GOLD, {"rows": stored(services.workspace, problems)}, config, services)
+    return run_stage(GOLD, {"rows": problems_stored(services.workspace, problems)}, config, services)
 
 
 def _decided(services: Services, run: StageRun) -> dict[tuple[str, str], dict[str, Any]]:

@@ -11,13 +11,10 @@ from curation.measure import pass_rates
 from curation.measure.pass_rates import KEY, PASS_RATES, count, counts_on, merge, select
 from schemas.errors import UsageError
 from schemas.recipe.measures import Measure
-from schemas.records import PASS_RATE, PROBLEM
-from schemas.registry import contract
-from schemas.tables import TableRef
+from schemas.records import PASS_RATE
 from tests.counts import SAMPLER, inputs, rates, rollout, rollouts
-from tests.tables import problem, problems
+from tests.tables import problem, problems, stored
 from warehouse.engines import LocalEngine
-from warehouse.fingerprint import content_hash
 from warehouse.runner import run_stage
 from warehouse.stages import Services
 
@@ -132,21 +129,13 @@ def test_pieces_add_up(rows, tmp_path_factory):
     assert -(-len(rows) // 4) == engine.chunks
 
 
-def stored(workspace, name: str, table: pl.DataFrame, of) -> TableRef:
-    """Write a table into the warehouse and refer to it."""
-    path = workspace.root / name / "part-00000.parquet"
-    path.parent.mkdir(parents=True)
-    table.select(of.names).write_parquet(path)
-    return TableRef(name, of.name, *content_hash([path], of))
-
-
 def test_the_stage_on_another_engine_has_the_same_hash(workspace, tmp_path):
     """The stage gives the same content hash on the local engine and on one that works in pieces."""
     made = problems(range(6))
     rows = [rollout(name, i, correct=i % 3 == 0) for name in made["problem_id"] for i in range(5)]
     refs = {
-        "rows": stored(workspace, "in/rows", made, PROBLEM),
-        "rollouts": stored(workspace, "in/rollouts", rollouts(rows).collect(), contract("rollout")),
+        "rows": stored(workspace, "rows", made, "problem"),
+        "rollouts": stored(workspace, "rollouts", rollouts(rows), "rollout"),
     }
     local = run_stage(PASS_RATES, refs, None, Services(workspace))
     (workspace.root / "work").rename(tmp_path / "first")
@@ -161,8 +150,8 @@ def test_spark_has_the_same_hash(spark, workspace, tmp_path):
     made = problems(range(6))
     rows = [rollout(name, i, correct=[True, False, None][i % 3]) for name in made["problem_id"] for i in range(5)]
     refs = {
-        "rows": stored(workspace, "in/rows", made, PROBLEM),
-        "rollouts": stored(workspace, "in/rollouts", rollouts(rows).collect(), contract("rollout")),
+        "rows": stored(workspace, "rows", made, "problem"),
+        "rollouts": stored(workspace, "rollouts", rollouts(rows), "rollout"),
     }
     local = run_stage(PASS_RATES, refs, None, Services(workspace))
     (workspace.root / "work").rename(tmp_path / "first")

@@ -12,9 +12,8 @@ from dedup.text.stage import DEDUP
 from schemas.recipe.dedup import Dedup
 from schemas.records import PROBLEM
 from schemas.tables import TableRef
-from tests.tables import problem
+from tests.tables import problem, stored
 from warehouse.engines import LocalEngine, SparkEngine
-from warehouse.fingerprint import content_hash
 from warehouse.runner import run_stage
 from warehouse.stages import Services, Workspace
 
@@ -36,11 +35,8 @@ def _texts(count: int) -> list[str]:
 @pytest.fixture
 def rows(workspace: Workspace) -> TableRef:
     """A table of problems with many repetitions."""
-    folder = workspace.root / "in"
-    folder.mkdir(parents=True)
     made = [problem(n, prompt=[{"role": "user", "content": text}]) for n, text in enumerate(_texts(400))]
-    pl.DataFrame(made, schema=pl.Schema(PROBLEM.arrow)).write_parquet(folder / "part-0.parquet")
-    return TableRef("in", "problem", *content_hash([folder / "part-0.parquet"], PROBLEM))
+    return stored(workspace, "rows", pl.DataFrame(made, schema=pl.Schema(PROBLEM.arrow)), "problem")
 
 
 def test_spark_gives_the_same_content_hashes_as_local(

@@ -17,11 +17,9 @@ from dedup.text.stage import DEDUP, dedup
 from schemas.ids import statement
 from schemas.recipe.dedup import Dedup
 from schemas.records import PROBLEM
-from schemas.tables import TableRef
 from tests.dedup.text import brute
 from tests.strategies import alike_texts, dedup_settings
-from tests.tables import problem
-from warehouse.fingerprint import content_hash
+from tests.tables import problem, stored
 from warehouse.runner import run_stage
 from warehouse.stages import Services, Workspace
 
@@ -187,11 +185,7 @@ def test_no_rows_give_no_decisions(services: Services) -> None:
 def test_the_stage_accounts_for_every_row(workspace: Workspace, services: Services) -> None:
     """Run as a stage, what goes in comes out kept or dropped for a reason."""
     rows = _rows(["Say hello to the world.", "say  hello to the world.", "Count to ten."])
-    folder = workspace.root / "in"
-    folder.mkdir(parents=True)
-    rows.write_parquet(folder / "part-0.parquet")
-    hashed, count = content_hash([folder / "part-0.parquet"], PROBLEM)
-    run = run_stage(DEDUP, {"rows": TableRef("in", "problem", hashed, count)}, Dedup(), services)
+    run = run_stage(DEDUP, {"rows": stored(workspace, "rows", rows, "problem")}, Dedup(), services)
     assert {"in": 3, "kept": 2, "dropped": {"exact_duplicate": 1}, "failed": 0} == run.counts
 
 
