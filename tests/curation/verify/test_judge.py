@@ -6,7 +6,6 @@ import ctypes
 import json
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import time
@@ -371,85 +370,3 @@ def test_a_judge_at_the_weakest_rung_hides_its_memory() -> None:
     with Judge(Verify(workers=1), detect().capped(Isolation.L1)):
         assert 0 == readable()
     assert 1 == readable()
-
-
-def _below() -> set[int]:
-    return {child.pid for child in psutil.Process().children(recursive=True)}
-
-
-@pytest.mark.parametrize("rung", list(Isolation))
-@pytest.mark.filterwarnings("ignore:judged code")
-def test_nothing_is_left_behind(rung: Isolation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After programs that leave files, threads and folders there is no process, descriptor or file more."""
-    if rung not in detect().reached:
-        pytest.skip(f"this machine does not reach {rung}")
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    tmp_path.chmod(0o711)
-    messy = "import os\nfor i in range(40): os.mkdir(f'd{i}'); os.chdir(f'd{i}')\nopen('x', 'w').close()\n" + SQUARE
-    processes, descriptors = _below(), psutil.Process().num_fds()
-    with Judge(Verify(workers=2), detect().capped(rung)) as judge:
-        assert {Status.AC} == {j.status for j in judge.judge(_calls(messy) for _ in range(60))}
-    assert (processes, descriptors) == (_below(), psutil.Process().num_fds())
-    assert {"sluice-identities"} >= {path.name for path in tmp_path.iterdir()}
-
-
-def _gone(pids: list[int]) -> bool:
-    for _ in range(200):
-        if not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
-            return True
-        time.sleep(0.05)
-    return False
-
-
-@pytest.mark.parametrize("rung", list(Isolation))
-def test_a_killed_judge_takes_everything_along(
-    rung: Isolation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After kill -9 of the judge no process of it lives on, and the next judge removes its folder."""
-    if rung not in detect().reached:
-        pytest.skip(f"this machine does not reach {rung}")
-    script = textwrap.dedent(
-        f"""
-        from curation.verify import Judge, Task
-        from curation.verify.ladder import detect
-        from schemas.enums import Isolation
-        from schemas.recipe.verify import Verify
-        sleeper = Task('{{"kind": "stdio"}}', '[{{"input": "", "output": ""}}]', "import time; time.sleep(600)")
-        with Judge(Verify(workers=2, time_limit_s=300), detect().capped(Isolation("{rung}"))) as judge:
-            list(judge.judge([sleeper, sleeper]))
-        """
-    )
-    tmp_path.chmod(0o711)
-    environment = {**os.environ, "TMPDIR": str(tmp_path)}
-    root = Path(__file__).resolve().parents[3]
-    process = subprocess.Popen([sys.executable, "-W", "ignore", "-c", script], cwd=root, env=environment)
-    try:
-        parent = psutil.Process(process.pid)
-        for _ in range(600):
-            below = parent.children(recursive=True)
-            if len(below) >= 4:
-                break
-            time.sleep(0.05)
-        assert len(below) >= 4
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert _gone([child.pid for child in below])
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    assert 1 == len(list(tmp_path.glob("sluice-judge-*")))
-    with Judge(Verify(workers=1)) as judge:
-        assert [judge._home.folder] == list(tmp_path.glob("sluice-judge-*"))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-def test_memory_stays_flat_over_many_programs() -> None:
-    """Twenty thousand programs leave the judge as small as the first two thousand did."""
-    me = psutil.Process()
-    with Judge(Verify()) as judge:
-        sizes = []
-        for number, judgement in enumerate(judge.judge(_calls(SQUARE) for _ in range(20_000))):
-            assert Status.AC is judgement.status
-            if number % 2000 == 1999:
-                sizes.append(me.memory_info().rss)
-    assert sizes[-1] < sizes[0] + (16 << 20)
