@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,6 +21,7 @@ __all__ = ["Sketch", "normalise", "sketch"]
 _WORD, _NUMBER, _OPERATOR = np.uint8(1), np.uint8(2), np.uint8(4)
 _BREAK = 0x0A
 _SIGNS = frozenset("-*/^%!&")
+_CHARACTERS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,26 @@ def normalise(text: str, *, casefold: bool) -> str:
 
 
 def sketch(texts: Sequence[str], settings: Dedup) -> list[Sketch]:
-    """Return one sketch of ``texts`` (at most 65,536 of them), as a list so that engines can map it.
+    """Return sketches of ``texts`` (at most 65,536 of them), one for each run of a million characters.
 
     Two different shingles share a hash with probability 2**-64: among ten million distinct ones, one chance in
     370,000 that any two do.
     """
+    return [_sketched(run, settings) for run in _runs(texts)]
+
+
+def _runs(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield the texts in runs of so many characters at most, a longer text alone."""
+    start = characters = 0
+    for number, text in enumerate(texts):
+        if number > start and characters + len(text) > _CHARACTERS_AT_ONCE:
+            yield texts[start:number]
+            start, characters = number, 0
+        characters += len(text)
+    yield texts[start:]
+
+
+def _sketched(texts: Sequence[str], settings: Dedup) -> Sketch:
     normal = [normalise(text, casefold=settings.casefold) for text in texts]
     digests = b"".join(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16] for text in normal)
     characters = np.fromiter(map(len, normal), np.int64, len(normal))
@@ -76,7 +92,7 @@ def sketch(texts: Sequence[str], settings: Dedup) -> list[Sketch]:
     units, lengths = words.units() if settings.unit == "words" else _characters(points)
     sizes, shingles = _distinct(*_shingles(units, lengths, settings.width))
     guards = words.guards(numbers=settings.keep_numbers, operators=settings.keep_operators)
-    return [Sketch(np.frombuffer(digests, np.uint64).reshape(-1, 2), characters, guards, sizes, shingles)]
+    return Sketch(np.frombuffer(digests, np.uint64).reshape(-1, 2), characters, guards, sizes, shingles)
 
 
 @cache

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dedup.text import shingles
 from dedup.text.ragged import starts_of
 from dedup.text.shingles import Sketch, normalise, sketch
 from schemas.recipe.dedup import Dedup
@@ -47,6 +48,18 @@ def test_guards_are_equal_where_numbers_and_signs_are(texts: list[str], *, numbe
     guards = sketch(texts, config)[0].guards
     plain = [brute.guard(brute.prepared(text, config), config) for text in texts]
     assert [[a == b for a in plain] for b in plain] == [[a == b for a in guards] for b in guards]
+
+
+@given(texts=alike_texts() | st.lists(st.text(max_size=30), min_size=1, max_size=8), most=st.integers(1, 40))
+def test_runs_of_any_length_give_the_same_sketches(texts: list[str], most: int) -> None:
+    """However few characters are read together, each document's digest, guard and set are the same, in order."""
+    whole = sketch(texts, Dedup(width=2))[0]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shingles, "_CHARACTERS_AT_ONCE", most)
+        runs = sketch(texts, Dedup(width=2))
+    assert len(runs) >= sum(map(len, texts)) / max(most, *map(len, texts))
+    for name in ("digests", "characters", "guards", "sizes", "shingles"):
+        assert np.array_equal(getattr(whole, name), np.concatenate([getattr(run, name) for run in runs]))
 
 
 @given(texts=alike_texts(), cut=st.integers(0, 12))
