@@ -29,6 +29,7 @@ def load(payload: dict[str, Any]) -> ModuleType:
         Whatever the program raises.
     """
     module = ModuleType("solution")
+    module.__file__ = "solution.py"
     sys.modules["solution"] = module
     code = compiled(payload["program"], "<program>")
     if prelude := payload["prelude"]:
