@@ -7,21 +7,35 @@ except between the records of a single column, where they are nulls.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from dedup.lake.faults import NotATable
 
-__all__ = ["Dialect", "blocks", "first_record", "frame_of", "has_multibyte", "parse_together", "sniff", "unicode"]
+__all__ = [
+    "Dialect",
+    "Script",
+    "blank_end",
+    "blocks",
+    "first_record",
+    "has_multibyte",
+    "is_wide",
+    "opening",
+    "parse_together",
+    "sniff",
+    "unicode",
+]
 
 _SEPARATORS = ",;\t|"
+_BOM = b"\xef\xbb\xbf"
 _QUOTE, _NEWLINE = ord('"'), ord("\n")
 _SAMPLE = 50
 _HEAD = 1 << 16
@@ -31,56 +45,87 @@ _YEAR = re.compile(r"[12]\d{3}")
 _MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
 
 
+class Script(NamedTuple):
+    """How text is written, whatever it says.
+
+    Parameters
+    ----------
+    encoding
+        utf-8, utf-16 or cp1252.
+    newline
+        What ends a line: a line feed, after a carriage return or not; or a carriage return where there is no line feed.
+    """
+
+    encoding: str = "utf-8"
+    newline: str = "\n"
+
+    @classmethod
+    def of(cls, encoding: str, *, feeds: bool) -> Script:
+        """Return the script of a text that has line ``feeds`` or not."""
+        return cls(encoding, "\n" if feeds else "\r")
+
+
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """How a CSV file is written.
 
     Parameters
     ----------
-    encoding
-        utf-8, utf-16 or cp1252.
     header
         Whether the first record names the columns; they are called ``column_1``, ... otherwise.
+    encoding, newline
+        As `Script` has them.
     """
 
     separator: str
     names: tuple[str, ...]
     header: bool = True
     encoding: str = "utf-8"
+    newline: str = "\n"
 
     def told(self) -> dict[str, Any]:
         """Return the dialect as a JSON object, without the names."""
         return {name: value for name, value in asdict(self).items() if name != "names"}
 
 
-def unicode(content: bytes) -> tuple[bytes, str]:
-    """Return a file's text in UTF-8 without a byte order mark, and the encoding it came in.
+def unicode(content: bytes) -> tuple[bytes, Script]:
+    """Return a file's text in UTF-8 without a byte order mark, its lines ended by line feeds, and how it was written.
 
     Raises
     ------
     NotATable
         ``empty``, ``binary``, ``mixed_encoding`` or ``unknown_encoding``.
     """
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _utf16(content), "utf-16"
-    encoding = encoding_of(content)
-    text = content.removeprefix(b"\xef\xbb\xbf") if encoding == "utf-8" else content.decode(encoding).encode()
-    if b"\n" not in text:
-        text = text.replace(b"\r", b"\n")
-    if not text.strip():
-        raise NotATable("empty", f"{len(content)} bytes, and nothing but white space among them")
-    return text, encoding
-
-
-def _utf16(content: bytes) -> bytes:
+    encoding = _encoding_of(content)
     try:
-        return content.decode("utf-16").encode()
+        text = content.removeprefix(_BOM) if encoding == "utf-8" else content.decode(encoding).encode()
     except UnicodeDecodeError as error:
         raise NotATable("unknown_encoding", f"it begins as UTF-16 and is not: {error.reason}") from error
+    script = Script.of(encoding, feeds=b"\n" in text)
+    if not text.strip():
+        raise NotATable("empty", f"{len(content)} bytes, and nothing but white space among them")
+    return _fed(text, script), script
 
 
-def encoding_of(content: bytes) -> str:
-    """Return ``utf-8`` or ``cp1252``, whichever all of ``content`` is written in; raises like `unicode`."""
+def opening(head: bytes, script: Script) -> bytes:
+    """Return the beginning of a longer text as `unicode` returns a whole one; its last character may be missing."""
+    text = head.removeprefix(_BOM) if script.encoding == "utf-8" else head
+    return _fed(text.decode(script.encoding, errors="ignore").encode(), script)
+
+
+def _fed(text: bytes, script: Script) -> bytes:
+    return text.replace(b"\r", b"\n") if script.newline == "\r" else text
+
+
+def is_wide(head: bytes) -> bool:
+    """Tell whether a text begins with a byte order mark of UTF-16."""
+    return head[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+def _encoding_of(content: bytes) -> str:
+    """Return the encoding that all of ``content`` is written in; raises like `unicode`."""
+    if is_wide(content):
+        return "utf-16"
     if b"\x00" in content:
         raise NotATable("binary", f"a zero byte at {content.index(0)}: this is no text")
     if content.isascii():
@@ -112,7 +157,7 @@ def first_record(text: bytes) -> bytes:
     return text[: end or len(text)]
 
 
-def sniff(text: bytes, encoding: str) -> Dialect:
+def sniff(text: bytes, script: Script) -> Dialect:
     """Find out how a file is written from its first records.
 
     Raises
@@ -123,27 +168,25 @@ def sniff(text: bytes, encoding: str) -> Dialect:
     first = first_record(text).decode().strip("\r\n")
     if first.count('"') % 2:
         raise NotATable("quotes", "the first record opens a quotation that is never closed")
-    dialect = _plain(first, encoding)
-    if dialect is None:
-        dialect = _from_body(first, text[:_HEAD].decode(errors="ignore"), encoding)
+    dialect = _plain(first) or _from_body(first, text[:_HEAD].decode(errors="ignore"))
     if len(set(dialect.names)) < len(dialect.names):
         twice = next(name for name in dialect.names if dialect.names.count(name) > 1)
         raise NotATable("duplicate_columns", f"{twice!r} names {dialect.names.count(twice)} columns")
-    return dialect
+    return replace(dialect, encoding=script.encoding, newline=script.newline)
 
 
 @lru_cache(maxsize=1024)
-def _plain(first: str, encoding: str) -> Dialect | None:
+def _plain(first: str) -> Dialect | None:
     """Return the dialect if the first record alone tells it: one candidate for the separator, and no numbers."""
     candidates = [separator for separator in _SEPARATORS if separator in first]
     if len(candidates) > 1:
         return None
     separator = (candidates or [_SEPARATORS[0]])[0]
     names = _fields(first, separator)
-    return None if any(map(_is_value, names)) else Dialect(separator, _named(names), encoding=encoding)
+    return None if any(map(_is_value, names)) else Dialect(separator, _named(names))
 
 
-def _from_body(first: str, head: str, encoding: str) -> Dialect:
+def _from_body(first: str, head: str) -> Dialect:
     lines = head.splitlines()[1:_SAMPLE]
     width = {separator: len(_fields(first, separator)) for separator in _SEPARATORS}
 
@@ -155,8 +198,8 @@ def _from_body(first: str, head: str, encoding: str) -> Dialect:
     second = _fields(lines[0], separator) if lines else []
     alike = [bool(_NUMBER.fullmatch(name)) for name in names] == [bool(_NUMBER.fullmatch(value)) for value in second]
     if alike and any(map(_is_value, names)):
-        return Dialect(separator, _named([""] * len(names)), header=False, encoding=encoding)
-    return Dialect(separator, _named(names), encoding=encoding)
+        return Dialect(separator, _named([""] * len(names)), header=False)
+    return Dialect(separator, _named(names))
 
 
 def _named(names: list[str]) -> tuple[str, ...]:
@@ -221,7 +264,7 @@ def _parsed(
     bodies: list[bytes], good: list[int], rows: np.ndarray, dialect: Dialect, faults: dict[int, NotATable]
 ) -> tuple[pl.DataFrame, list[int], dict[int, NotATable]]:
     try:
-        frame = frame_of(b"\n".join(bodies[place] for place in good), dialect)
+        frame = _frame_of(b"\n".join(bodies[place] for place in good), dialect)
         if frame.height == rows.sum():
             return frame, rows.tolist(), faults
         told = f"{frame.height} records where the quotes make {rows.sum()}"
@@ -229,7 +272,7 @@ def _parsed(
         told = str(error).split("\n")[0]
     if len(good) == 1:
         faults = {**faults, good[0]: NotATable("quotes", told)}
-        return frame_of(b"", dialect), [0] * len(bodies), faults
+        return _frame_of(b"", dialect), [0] * len(bodies), faults
     frames = []
     for place in good:
         frame, counted, found = parse_together([bodies[place]], dialect)
@@ -239,7 +282,7 @@ def _parsed(
     return pl.concat(frames), rows.tolist(), faults
 
 
-def frame_of(body: bytes, dialect: Dialect) -> pl.DataFrame:
+def _frame_of(body: bytes, dialect: Dialect) -> pl.DataFrame:
     """Read well-formed records as columns of text."""
     schema = dict.fromkeys(dialect.names, pl.String)
     if not body:
@@ -247,8 +290,8 @@ def frame_of(body: bytes, dialect: Dialect) -> pl.DataFrame:
     return pl.read_csv(body, has_header=False, schema=schema, separator=dialect.separator, infer_schema=False)
 
 
-def blocks(handle: IO[bytes], encoding: str, size: int, *, quoted: bool = True) -> Iterator[bytes]:
-    """Cut a file into runs of whole records of about ``size`` bytes, as UTF-8, the header among them.
+def blocks(handle: IO[bytes], script: Script, size: int, *, quoted: bool = True) -> Iterator[bytes]:
+    """Cut a file into runs of whole records of about ``size`` bytes, as UTF-8 without byte order mark, header included.
 
     Parameters
     ----------
@@ -260,20 +303,33 @@ def blocks(handle: IO[bytes], encoding: str, size: int, *, quoted: bool = True) 
     NotATable
         ``quotes`` if no record ends within 64 MiB.
     """
-    if encoding == "utf-16":
-        yield _utf16(handle.read())
-        return
     rest = b""
-    while chunk := handle.read(size):
-        rest += chunk
+    for text in _texts(handle, script, size):
+        rest += text
         end = _record_end(rest) if quoted else rest.rfind(b"\n") + 1
         if end:
-            yield rest[:end].decode(encoding).encode() if encoding != "utf-8" else rest[:end]
+            yield rest[:end]
             rest = rest[end:]
         elif len(rest) > _LONGEST:
             raise NotATable("quotes", f"no record ends within {_LONGEST} bytes")
     if rest:
-        yield rest.decode(encoding).encode() if encoding != "utf-8" else rest
+        yield rest
+
+
+def _texts(handle: IO[bytes], script: Script, size: int) -> Iterator[bytes]:
+    """Yield a file's text as `unicode` would return it, ``size`` bytes of the file at a time."""
+    decoder = None if script.encoding == "utf-8" else codecs.getincrementaldecoder(script.encoding)()
+    mark = _BOM if decoder is None else b""
+    while chunk := handle.read(size):
+        text = chunk.removeprefix(mark) if decoder is None else decoder.decode(chunk).encode()
+        mark = b""
+        yield _fed(text, script)
+
+
+def blank_end(body: bytes) -> bytes:
+    """Return the blank lines that a run of records ends with: nulls of a single column if records follow."""
+    records = body.rstrip(b"\r\n")
+    return body[len(records) :].removeprefix(b"\r").removeprefix(b"\n") if records else body
 
 
 def _record_end(text: bytes) -> int:

@@ -6,14 +6,15 @@ import codecs
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, Any
 
 import polars as pl
 import pyarrow.parquet as pq
 
 from dedup.lake import bounds, delimited
+from dedup.lake.delimited import Script
 from dedup.lake.faults import NotATable
 from dedup.lake.lines import merged_schema, schema_text
+from dedup.lake.packed import unpacked
 from dedup.lake.readers import (
     BLOCK,
     columns_of,
@@ -35,8 +36,8 @@ def read_one_by_one(storage: Storage, files: list[tuple[File, str]]) -> Iterator
     for file, of in files:
         try:
             with naming_faults(), storage.open(file) as handle:
-                name, dialect = _digested(handle, of)
-                print_ = _outline(storage, of, file, name, dialect)
+                name = hashlib.file_digest(handle, "sha256").hexdigest()
+                print_ = _parquet(storage, file, name) if of == "parquet" else _text(storage, file, of, name)
                 storage.unchanged(file, file.bytes)
         except NotATable as fault:
             yield Found(file, of, fault, "", file.bytes)
@@ -44,31 +45,25 @@ def read_one_by_one(storage: Storage, files: list[tuple[File, str]]) -> Iterator
             yield Found(file, of, print_, name, file.bytes)
 
 
-def _digested(handle: IO[bytes], of: str) -> tuple[str, dict[str, Any]]:
-    """Return the digest of a large file, and the encoding of a text."""
-    if of == "parquet":
-        return hashlib.file_digest(handle, "sha256").hexdigest(), {}
-    sha, first, state = hashlib.sha256(), b"", _Encoding()
-    while chunk := handle.read(_CHUNK):
-        sha.update(chunk)
-        first = first or chunk
-        state.feed(chunk)
-    wide = first[:2] in (b"\xff\xfe", b"\xfe\xff")
-    return sha.hexdigest(), {"encoding": "utf-16" if wide else state.name(), "first": first}
-
-
-class _Encoding:
-    """Tells the encoding of a text that comes in chunks, as `delimited.encoding_of` does of one that is whole."""
+class _Chunks:
+    """Tells how a text is written that comes in chunks, as `delimited.unicode` does of one that is whole."""
 
     def __init__(self) -> None:
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self.head, self.bytes = b"", 0
+        self._feeds = False
+        self._utf8, self._utf16 = (codecs.getincrementaldecoder(name)() for name in ("utf-8", "utf-16"))
         self._valid, self._multibyte, self._windows, self._zero = True, False, True, False
 
     def feed(self, chunk: bytes) -> None:
-        if chunk.isascii() and self._valid and not self._utf8.getstate()[0]:
-            self._zero = self._zero or b"\x00" in chunk
+        self.head = self.head or chunk
+        self.bytes += len(chunk)
+        if delimited.is_wide(self.head):
+            self._feeds = "\n" in self._wide(chunk) or self._feeds
             return
+        self._feeds = self._feeds or b"\n" in chunk
         self._zero = self._zero or b"\x00" in chunk
+        if chunk.isascii() and self._valid and not self._utf8.getstate()[0]:
+            return
         self._multibyte = self._multibyte or delimited.has_multibyte(chunk)
         try:
             if self._valid:
@@ -80,7 +75,19 @@ class _Encoding:
         except UnicodeDecodeError:
             self._windows = False
 
-    def name(self) -> str:
+    def _wide(self, chunk: bytes, *, final: bool = False) -> str:
+        try:
+            return self._utf16.decode(chunk, final)
+        except UnicodeDecodeError as error:
+            raise NotATable("unknown_encoding", f"it begins as UTF-16 and is not: {error.reason}") from error
+
+    def script(self) -> Script:
+        return Script.of(self._encoding(), feeds=self._feeds)
+
+    def _encoding(self) -> str:
+        if delimited.is_wide(self.head):
+            self._wide(b"", final=True)
+            return "utf-16"
         if self._zero:
             raise NotATable("binary", "it holds zero bytes: this is no text")
         if self._valid and not self._utf8.getstate()[0]:
@@ -92,24 +99,29 @@ class _Encoding:
         return "cp1252"
 
 
-def _outline(storage: Storage, of: str, file: File, name: str, dialect: dict[str, Any]) -> Print:
-    """Return the columns, rows and statistics of a large file, reading it piece by piece."""
-    if of == "parquet":
-        with storage.local(file) as path:
-            schema = pl.read_parquet_schema(path)
-            types = [kind for _, kind in leaf_expressions(schema).values()]
-            columns = columns_of(schema)
-            footer = pq.read_metadata(path)
-            told = bounds.of_parquet(footer, [column.name for column in columns], types)
-            return Print(name, footer.num_rows, columns, bounds=tuple(one.written() for one in told))
-    first, encoding = dialect["first"], dialect["encoding"]
+def _parquet(storage: Storage, file: File, name: str) -> Print:
+    """Return the columns, rows and statistics that the footer of a large file tells."""
+    with storage.local(file) as path:
+        schema = pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
+        types = [kind for _, kind in leaf_expressions(schema).values()]
+        columns = columns_of(schema)
+        footer = pq.read_metadata(path)
+        told = bounds.of_parquet(footer, [column.name for column in columns], types)
+        return Print(name, footer.num_rows, columns, bounds=tuple(one.written() for one in told))
+
+
+def _text(storage: Storage, file: File, of: str, name: str) -> Print:
+    """Return the columns, rows and statistics of a large file of text, reading it piece by piece."""
+    chunks = _Chunks()
+    with storage.open(file) as packed, unpacked(packed) as handle:
+        while chunk := handle.read(_CHUNK):
+            chunks.feed(chunk)
+    script = chunks.script()
     if of == "jsonl":
-        return _json_outline(storage, file, name, encoding)
-    if file.bytes <= len(first):
-        text, _ = delimited.unicode(first)
-    else:
-        text = first.decode(encoding, errors="ignore").encode().removeprefix(b"\xef\xbb\xbf")
-    found = delimited.sniff(text, encoding)
+        return _json_outline(storage, file, name, script)
+    whole = chunks.bytes == len(chunks.head)
+    text = delimited.unicode(chunks.head)[0] if whole else delimited.opening(chunks.head, script)
+    found = delimited.sniff(text, script)
     columns = tuple(Column(column, "String", "text") for column in found.names)
     empty = Print(name, 0, columns, dialect=found.told())
     parts, rows = [], 0
@@ -121,14 +133,15 @@ def _outline(storage: Storage, of: str, file: File, name: str, dialect: dict[str
     return replace(empty, rows=rows, bounds=merged)
 
 
-def _json_outline(storage: Storage, file: File, name: str, encoding: str) -> Print:
+def _json_outline(storage: Storage, file: File, name: str, script: Script) -> Print:
     rows, schemas = 0, []
-    with storage.open(file) as handle:
-        for text in delimited.blocks(handle, encoding, BLOCK, quoted=False):
+    with storage.open(file) as packed, unpacked(packed) as handle:
+        for text in delimited.blocks(handle, script, BLOCK, quoted=False):
             if text.strip():
                 frame = content_frame("jsonl", text)
                 rows += frame.height
                 schemas.append(frame.schema)
     schema = merged_schema(schemas)
     told = tuple(bounds.Bounds().written() for _ in columns_of(schema))
-    return Print(name, rows, columns_of(schema), None, told, {"encoding": encoding, "schema": schema_text(schema)})
+    dialect = {**script._asdict(), "schema": schema_text(schema)}
+    return Print(name, rows, columns_of(schema), None, told, dialect)

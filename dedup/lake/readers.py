@@ -11,12 +11,13 @@ from functools import lru_cache
 import polars as pl
 
 from dedup.lake import delimited
-from dedup.lake.delimited import Dialect
+from dedup.lake.delimited import Dialect, Script
 from dedup.lake.faults import NotATable
 from dedup.lake.lines import lines_frame, schema_of
+from dedup.lake.packed import unpacked
 from dedup.lake.storage import Changed, File, Storage
 from dedup.lake.tables import Column, Print
-from dedup.lake.values import family, type_name
+from dedup.lake.values import column, family, literal, type_name
 
 __all__ = [
     "BLOCK",
@@ -41,7 +42,7 @@ def naming_faults() -> Iterator[None]:
     except Changed as error:
         raise NotATable("changed_while_read", f"{error}; run again when nobody writes to it") from error
     except OSError as error:
-        raise NotATable("unreadable", error.strerror or str(error)) from error
+        raise NotATable("unreadable" if error.errno else "malformed", error.strerror or str(error)) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, ValueError) as error:
         said = str(error).split("\n")[0]
         reason = "duplicate_columns" if _TWICE.search(said) else "malformed"
@@ -58,7 +59,7 @@ def leaf_expressions(schema: pl.Schema) -> dict[str, tuple[pl.Expr, pl.DataType]
     """
     found: list[tuple[str, pl.Expr, pl.DataType]] = []
     for name, of in schema.items():
-        found += _leaves(name, pl.col(name), of)
+        found += _leaves(name, column(name), of)
     named = {path: (expression, of) for path, expression, of in found}
     if not named:
         raise NotATable("zero_columns", "it has no column")
@@ -72,8 +73,16 @@ def _leaves(path: str, expression: pl.Expr, of: pl.DataType) -> Iterator[tuple[s
     if not isinstance(of, pl.Struct):
         yield path, expression, of
         return
-    for field in of.fields:
-        yield from _leaves(f"{path}.{field.name}", expression.struct.field(field.name), field.dtype)
+    for place, field in enumerate(of.fields):
+        yield from _leaves(f"{path}.{field.name}", _field(expression, of, place), field.dtype)
+
+
+def _field(struct: pl.Expr, of: pl.Struct, place: int) -> pl.Expr:
+    name = of.fields[place].name
+    if literal(name) != name:
+        name = str(place)
+        struct = struct.struct.rename_fields(list(map(str, range(len(of.fields)))))
+    return struct.struct.field(name)
 
 
 def leaf_frame(frame: pl.DataFrame) -> pl.DataFrame:
@@ -114,17 +123,15 @@ def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.L
     with naming_faults():
         if of == "parquet":
             with storage.local(file) as path:
-                yield pl.scan_parquet(path)
+                yield pl.scan_parquet(path, glob=False, hive_partitioning=False)
             return
         dialect = dict(found.dialect)
-        with storage.open(file) as handle:
+        with storage.open(file) as packed, unpacked(packed) as handle:
             if of == "jsonl" and "schema" not in dialect:
                 yield lines_frame(delimited.unicode(handle.read())[0]).lazy()
                 return
-            if file.bytes <= BLOCK:
-                texts = iter([delimited.unicode(handle.read())[0]])
-            else:
-                texts = delimited.blocks(handle, dialect["encoding"], BLOCK, quoted=of == "csv")
+            script = Script(dialect["encoding"], dialect.get("newline", "\n"))
+            texts = delimited.blocks(handle, script, BLOCK, quoted=of == "csv")
             if of == "jsonl":
                 schema = schema_of(dialect["schema"])
                 yield from (lines_frame(text, schema).lazy() for text in texts if text.strip())
@@ -133,12 +140,13 @@ def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.L
 
 
 def _delimited(texts: Iterator[bytes], dialect: Dialect) -> Iterator[pl.LazyFrame]:
-    line = 1
+    line, blank = 1, b""
     for number, text in enumerate(texts):
-        body = text.removeprefix(b"\xef\xbb\xbf") if not number else text
+        body = blank + text
         if dialect.header and not number:
-            body = body[len(delimited.first_record(body)) :]
+            body = text[len(delimited.first_record(text)) :]
             line += 1
+        blank = delimited.blank_end(body) if len(dialect.names) == 1 else b""
         frame, rows, faults = delimited.parse_together([body], dialect, line)
         if faults:
             raise faults[0]

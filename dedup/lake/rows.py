@@ -17,7 +17,7 @@ from dedup.lake.faults import NotATable
 from dedup.lake.readers import batches, leaf_expressions, naming_faults, pieces
 from dedup.lake.storage import File, Storage
 from dedup.lake.tables import Table
-from dedup.lake.values import LANES, cell, salt
+from dedup.lake.values import LANES, cell, column, salt
 from dedup.text.hashing import mix
 from schemas.errors import Unreadable
 from schemas.ids import digest
@@ -88,7 +88,7 @@ def fingerprints(
 
 def frame_lane(frame: pl.DataFrame, policy: str) -> np.ndarray:
     """Return the first lane of the fingerprints of a frame's rows."""
-    terms = [cell(pl.col(name), of, policy, 0) * pl.lit(salt(name, 0), pl.UInt64) for name, of in frame.schema.items()]
+    terms = [cell(column(name), of, policy, 0) * pl.lit(salt(name, 0), pl.UInt64) for name, of in frame.schema.items()]
     return frame.select(pl.sum_horizontal(terms)).to_series().to_numpy()
 
 
@@ -131,7 +131,7 @@ def row_lanes(
             for place, projection in enumerate(projections)
             for lane in range(len(LANES))
         ]
-        kept = [pl.col(name) for name in used] if sample else []
+        kept = [column(name) for name in used] if sample else []
         names = [lane.meta.output_name() for lane in lanes]
         sampled = []
         asked = plain.select(kept + lanes) if used else plain.with_columns(lanes).drop(_ROW)
@@ -179,7 +179,7 @@ def salted(column: str, value: str | None, policy: str, lane: int) -> np.uint64:
 
 def _term(name: str, leaves: Leaves, constants: dict[str, str | None], policy: str, lane: int) -> pl.Expr:
     if name in leaves:
-        return cell(pl.col(name), leaves[name][1], policy, lane) * pl.lit(salt(name, lane), pl.UInt64)
+        return cell(column(name), leaves[name][1], policy, lane) * pl.lit(salt(name, lane), pl.UInt64)
     return pl.lit(int(salted(name, constants.get(name), policy, lane)), pl.UInt64)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Iterator
 from functools import partial
 
 from dedup.lake.large import read_one_by_one
-from dedup.lake.small import read_together
+from dedup.lake.packed import SUFFIXES
+from dedup.lake.small import TEXT_CELLS, read_together
 from dedup.lake.storage import File, Storage
 from dedup.lake.store import Store
 from dedup.lake.tables import Found
@@ -22,8 +23,8 @@ __all__ = ["scan"]
 
 _BATCH_BYTES = 4 << 20
 _BATCH_FILES = 512
-_SPREAD = 8
-"""A CSV or JSON lines file of n bytes has at most about n / 2 cells, of 16 bytes each."""
+_PACKED = 8
+"""How many bytes of text one of a compressed file stands for, about."""
 _TASK = "read files"
 
 
@@ -44,7 +45,7 @@ def scan(  # noqa: PLR0913, PLR0917 - all that reading needs
     progress.start(_TASK, len(files), "files")
     progress.advance(_TASK, len(done))
     left = [item for item in files if item[0] not in done]
-    small = [item for item in left if item[0].bytes * (1 if item[1] == "parquet" else _SPREAD) <= keep]
+    small = [item for item in left if _text_bytes(item[0]) * (1 if item[1] == "parquet" else TEXT_CELLS) <= keep]
     chosen = {file for file, _ in small}
     large = [item for item in left if item[0] not in chosen]
     for found in engine.map_chunks(partial(read_together, storage, store, keep), _batches(small), 1):
@@ -75,14 +76,18 @@ def _known(files: list[tuple[File, str]], store: Store) -> dict[File, Found]:
     }
 
 
+def _text_bytes(file: File) -> int:
+    return file.bytes * (_PACKED if file.name.lower().endswith(SUFFIXES) else 1)
+
+
 def _batches(files: list[tuple[File, str]]) -> Iterator[list[tuple[File, str]]]:
     batch: list[tuple[File, str]] = []
     size = 0
     for item in files:
-        if batch and (size + item[0].bytes > _BATCH_BYTES or len(batch) == _BATCH_FILES):
+        if batch and (size + _text_bytes(item[0]) > _BATCH_BYTES or len(batch) == _BATCH_FILES):
             yield batch
             batch, size = [], 0
         batch.append(item)
-        size += item[0].bytes
+        size += _text_bytes(item[0])
     if batch:
         yield batch

@@ -17,15 +17,18 @@ import pyarrow.parquet as pq
 from dedup.lake import delimited
 from dedup.lake.cells import Part, fingerprints, statistics
 from dedup.lake.faults import NotATable
+from dedup.lake.packed import codec, unpacked
 from dedup.lake.readers import columns_of, content_frame, leaf_frame, naming_faults
 from dedup.lake.storage import File, Storage
 from dedup.lake.store import Store
 from dedup.lake.tables import Column, Found, Print
 from dedup.text.ragged import budgeted
 
-__all__ = ["read_together"]
+__all__ = ["TEXT_CELLS", "read_together"]
 
 _CELL_BYTES = 16
+TEXT_CELLS = 8
+"""Bytes of cell fingerprints for one of text, at most about: n bytes of CSV or JSON lines have n / 2 cells."""
 Content = tuple[Found, bytes]
 
 
@@ -55,7 +58,7 @@ class _Batch:
 
     def read(self, batch: list[tuple[File, str]]) -> list[Found]:
         opened = [content for file, of in batch if (content := self._opened(file, of))]
-        fresh = self._unknown(opened)
+        fresh = list(self._unpacked(self._unknown(opened)))
         for contents in self._runs([content for content in fresh if content[0].format == "parquet"]):
             self._combine_frames(contents, _parquet_frames([content for _, content in contents]))
             self._keep()
@@ -87,6 +90,25 @@ class _Batch:
             replace(one, print=known[key]) for one, _ in contents if (key := (one.format, one.digest)) in known
         ]
         return [(one, content) for one, content in contents if (one.format, one.digest) not in known]
+
+    def _unpacked(self, contents: list[Content]) -> Iterator[Content]:
+        """Yield what compressed files hold; those that together hold too much are found to have no print."""
+        room = self.keep // TEXT_CELLS
+        for one, content in contents:
+            if one.format == "parquet" or not codec(content):
+                yield one, content
+                continue
+            try:
+                with naming_faults(), unpacked(io.BytesIO(content)) as stream:
+                    text = stream.read(room + 1)
+            except NotATable as fault:
+                self.found.append(replace(one, print=fault))
+                continue
+            if len(text) > room:
+                self.found.append(one)
+            else:
+                room -= len(text)
+                yield one, text
 
     def _runs(self, contents: list[Content]) -> Iterator[list[Content]]:
         """Cut Parquet files into runs whose cells fit together; well-packed files may hold more than their size says.
@@ -126,8 +148,8 @@ class _Batch:
         together: dict[delimited.Dialect, list[Content]] = defaultdict(list)
         for one, content in contents:
             try:
-                text, encoding = delimited.unicode(content)
-                dialect = delimited.sniff(text, encoding)
+                text, script = delimited.unicode(content)
+                dialect = delimited.sniff(text, script)
             except NotATable as fault:
                 self.found.append(replace(one, print=fault))
             else:

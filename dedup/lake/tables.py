@@ -15,6 +15,7 @@ from urllib.parse import unquote
 import polars as pl
 
 from dedup.lake.faults import NotATable
+from dedup.lake.packed import SUFFIXES
 from dedup.lake.storage import File
 from schemas.ids import digest
 from schemas.lake import LAKE_REJECTION, LAKE_TABLE
@@ -33,6 +34,7 @@ _PARTITION = re.compile(r"([^=]+)=(.*)")
 _PART = re.compile(r"part-[^/]*")
 _NULL = "__HIVE_DEFAULT_PARTITION__"
 _LOGS = {"_delta_log": "Delta", "metadata": "Iceberg", ".hoodie": "Hudi"}
+_SNAPSHOT = ".metadata.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +151,15 @@ def grouped(files: Iterable[File]) -> tuple[list[Table], list[Rejection]]:
     files called ``part-...`` in one folder. Every other file is a table of its own.
     """
     files = list(files)
-    faults = {file: fault for file in files if (fault := file.fault or _no_table(PurePosixPath(file.name)))}
+    logged = _logged(files)
+    faults = {file: fault for file in files if (fault := file.fault or _no_table(PurePosixPath(file.name), logged))}
     faults |= _aliases([file for file in files if file not in faults])
     rejected = [Rejection(file.name, *fault) for file, fault in faults.items()]
     members: dict[str, dict[str, list[File]]] = defaultdict(lambda: defaultdict(list))
     for file in files:
         if file not in faults:
             path = PurePosixPath(file.name)
-            members[_owner(path)][_FORMATS[path.suffix.lower()]].append(file)
+            members[_owner(path)][_format(path)].append(file)
     tables = []
     for name, formats in members.items():
         if len(formats) == 1:
@@ -181,25 +184,40 @@ def _aliases(files: list[File]) -> dict[File, tuple[str, str]]:
     return found
 
 
-def _no_table(path: PurePosixPath) -> tuple[str, str] | None:
+def _no_table(path: PurePosixPath, logged: Mapping[PurePosixPath, str]) -> tuple[str, str] | None:
     """Return why a path names no file of a table, as reason and detail."""
-    if log := _log(path):
-        return "table_format", f"{log} keeps a log of which files are alive: {_HINT}"
+    if folder := next((folder for folder in path.parents if folder in logged), None) if logged else None:
+        return "table_format", f"{logged[folder]} keeps a log of which files of {str(folder)!r} are alive: {_HINT}"
     if any(part.startswith((".", "_")) for part in path.parts):
         return "hidden", "names that begin with . or _ are not data by convention"
-    if path.suffix.lower() not in _FORMATS:
+    if _format(path) is None:
         return "unknown_format", f"{path.suffix or 'no suffix'}; read are {_SUFFIXES}"
     return None
 
 
-_SUFFIXES = ", ".join(_FORMATS)
+_SUFFIXES = f"{', '.join(_FORMATS)}, those of text also with {', '.join(SUFFIXES)}"
 _HINT = "import it into the warehouse, or point at an export"
 
 
-def _log(path: PurePosixPath) -> str | None:
-    return next(
-        (system for folder, system in _LOGS.items() if folder in path.parts[:-1] and folder != "metadata"), None
-    )
+def _logged(files: Iterable[File]) -> dict[PurePosixPath, str]:
+    """Return the folders of which a log says what files are alive, and which system keeps it.
+
+    Without the log such a folder holds rows that were deleted, and deleting a file of it breaks it.
+    """
+    found = {}
+    for file in files:
+        for folder in PurePosixPath(file.name).parents if any(f"{log}/" in file.name for log in _LOGS) else ():
+            system = _LOGS.get(folder.name)
+            if system and (system != "Iceberg" or file.name.endswith(_SNAPSHOT)):
+                found[folder.parent] = system
+    return found
+
+
+def _format(path: PurePosixPath) -> str | None:
+    name = path.name.lower()
+    packed = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), "")
+    of = _FORMATS.get(PurePosixPath(name.removesuffix(packed)).suffix)
+    return None if packed and of == "parquet" else of
 
 
 def _owner(path: PurePosixPath) -> str:

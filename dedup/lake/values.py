@@ -8,6 +8,7 @@ all, so that what an edge needs follows from the types of its columns.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import lru_cache, partial
 
@@ -18,7 +19,7 @@ from dedup.text.hashing import combine, mix
 from dedup.text.ragged import places
 from schemas.ids import digest
 
-__all__ = ["ENCODING", "LANES", "cell", "column_key", "family", "salt", "type_name"]
+__all__ = ["ENCODING", "LANES", "cell", "column", "column_key", "family", "literal", "salt", "type_name"]
 
 LANES = (1, 2)
 """Seeds of the two 64-bit hashes that make up a fingerprint."""
@@ -35,7 +36,7 @@ Numbers = tuple[pl.Expr | None, pl.Expr | None, pl.Expr | None]
 
 def _encoding() -> str:
     probe = [column.hash(seed).to_list() for column in _PROBE for seed in LANES]
-    return digest(["1", pl.__version__, probe])
+    return digest(["2", pl.__version__, probe])
 
 
 ENCODING = _encoding()
@@ -44,6 +45,22 @@ ENCODING = _encoding()
 The hash is polars', which is free to change with its version and with the machine; so the name holds the version and
 what the hash says of a few values.
 """
+
+
+def literal(name: str) -> str:
+    r"""Return what polars takes for the name of one column, whatever it is: ``*`` and ``^...$`` are patterns to it.
+
+    Examples
+    --------
+    >>> literal("a*"), literal("*")
+    ('a*', '^\\*$')
+    """
+    return f"^{re.escape(name)}$" if name == "*" or (name.startswith("^") and name.endswith("$")) else name
+
+
+def column(name: str) -> pl.Expr:
+    """Return the one column called ``name``."""
+    return pl.col(literal(name))
 
 
 def family(of: pl.DataType) -> str:

@@ -9,10 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from dedup.lake.packed import compressed
 from dedup.lake.tables import Print, Table
 from dedup.retention import render
 from dedup.retention.files import inside
@@ -31,7 +33,7 @@ __all__ = ["Pair", "derive"]
 _LARGEST = 64 << 20
 """A patch of more bytes than this is not worth making: the tables have little in common."""
 _LIBRARIES = ("polars", "pyarrow", "duckdb")
-_UNREADABLE = (InputError, pl.exceptions.PolarsError, pa.ArrowException)
+_UNREADABLE = (InputError, pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, duckdb.Error)
 Layout = dict[str, Any]
 
 
@@ -86,8 +88,9 @@ def derive(pair: Pair, recipes: Recipes, sources: Sources, scratch: Path) -> Pri
     Returns
     -------
     Priced
-        The recipe and its size; or, where no recipe is smaller than the table, the reason ``no_saving``, and where
-        a file is not what was scanned, ``changed``.
+        The recipe and its size; or, where no recipe is smaller than the table, the reason ``no_saving``
+        (``compressed`` if nobody can tell how its files were packed), and where a file is not what was scanned,
+        ``changed``.
     """
     best: _Draft | None = None
     try:
@@ -101,10 +104,14 @@ def derive(pair: Pair, recipes: Recipes, sources: Sources, scratch: Path) -> Pri
                 break
     except InputError:
         return recipes.refuse(pair.id, "changed")
-    if best is None:
-        return recipes.refuse(pair.id, "no_saving")
-    priced = recipes.put(best.recipe, _bare(pair.parent), best.parts)
-    return priced if priced.bytes < pair.child.bytes else recipes.refuse(pair.id, "no_saving")
+    priced = recipes.put(best.recipe, _bare(pair.parent), best.parts) if best else None
+    if priced is None or priced.bytes >= pair.child.bytes:
+        return recipes.refuse(pair.id, "compressed" if _compressed(pair.child, sources.root) else "no_saving")
+    return priced
+
+
+def _compressed(table: Table, root: Path) -> bool:
+    return table.format != "parquet" and any(compressed(inside(root, file.name)) for file in table.files)
 
 
 def _bare(parent: Table) -> Table:
@@ -121,7 +128,8 @@ def _drafts(pair: Pair, sources: Sources, scratch: Path) -> Iterator[_Draft]:
         yield _Draft(replace(blank, method="copy", summary=f"copy of {parent.name}"), ())
         return
     with suppress(*_UNREADABLE):
-        yield _by_rows(blank, pair, sources, scratch)
+        if not _compressed(child, sources.root):
+            yield _by_rows(blank, pair, sources, scratch)
     if len(child.files) == len(parent.files):
         told = f"patch of the bytes of {parent.name}"
         pairs = zip(parent.files, child.files, strict=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from warehouse.parquet import duck
 
 __all__ = ["gather"]
 
-_PLACE = "sluice place"
+_PLACE = "place"
+"""Beside columns named by their numbers: DuckDB would rename two whose names differ in case alone."""
 
 
 def gather(batches: Iterable[pl.DataFrame], rows: np.ndarray, scratch: Path) -> pl.LazyFrame:
@@ -36,13 +38,15 @@ def gather(batches: Iterable[pl.DataFrame], rows: np.ndarray, scratch: Path) -> 
     order = np.argsort(rows, kind="stable")
     ranked = rows[order]
     taken = scratch / "taken.parquet"
-    start, found, writer = 0, 0, None
+    start, found, writer, names = 0, 0, None, []
     try:
         for batch in batches:
             low, high = np.searchsorted(ranked, (start, start + batch.height))
-            part = batch[ranked[low:high] - start].with_columns(pl.Series(_PLACE, order[low:high], pl.Int64))
-            writer = _write(writer, part.to_arrow(), taken)
-            start, found = start + batch.height, found + part.height
+            part = batch[ranked[low:high] - start].to_arrow()
+            names = part.column_names
+            numbered = part.rename_columns(list(map(str, range(part.num_columns))))
+            writer = _write(writer, numbered.append_column(_PLACE, pa.array(order[low:high], pa.int64())), taken)
+            start, found = start + batch.height, found + part.num_rows
     finally:
         if writer is not None:
             writer.close()
@@ -53,7 +57,8 @@ def gather(batches: Iterable[pl.DataFrame], rows: np.ndarray, scratch: Path) -> 
         )
     if (order[1:] < order[:-1]).any():
         taken = _in_order(taken, scratch)
-    return pl.scan_parquet(taken).drop(_PLACE)
+    rows = pl.scan_parquet(taken, glob=False)
+    return rows.select(pl.col(str(number)).alias(name) for number, name in enumerate(names))
 
 
 def _write(writer: pq.ParquetWriter | None, part: pa.Table, path: Path) -> pq.ParquetWriter:
@@ -67,6 +72,6 @@ def _write(writer: pq.ParquetWriter | None, part: pa.Table, path: Path) -> pq.Pa
 def _in_order(taken: Path, scratch: Path) -> Path:
     path = scratch / "ordered.parquet"
     with duck(scratch) as connection:
-        found = connection.read_parquet(str(taken)).order(f'"{_PLACE}"')
+        found = connection.read_parquet(escape(str(taken))).order(_PLACE)
         found.write_parquet(str(path), compression="lz4")
     return path

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from dedup.lake.tables import Table
+from dedup.lake.values import column
 from dedup.retention import render
 from dedup.retention.files import inside
 from dedup.retention.gather import gather
@@ -49,7 +50,7 @@ class Slice:
         """Write them in a layout, without the columns that the names of the file's folders tell."""
         told = {unquote(part.partition("=")[0]) for part in PurePosixPath(self.file.path).parts[:-1] if "=" in part}
         names = [name for name in self.columns if name not in told]
-        render.write(self.rows.slice(self.start, self.file.rows).select(names), layout, path)
+        render.write(self.rows.slice(self.start, self.file.rows).select(map(column, names)), layout, path)
 
 
 def rebuild(recipe: Recipe, recipes: Recipes, sources: Sources, folder: Path) -> list[Path]:

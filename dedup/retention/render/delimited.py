@@ -11,6 +11,8 @@ from typing import Any
 
 import polars as pl
 
+from dedup.lake.values import column
+
 __all__ = ["layouts", "write"]
 
 _BOM = b"\xef\xbb\xbf"
@@ -91,7 +93,7 @@ def write(rows: pl.LazyFrame, layout: Mapping[str, Any], path: Path) -> None:
 
 def _cell(name: str, separator: str, *, always: bool) -> pl.Expr:
     """Return a column's cells as they stand between separators: null as nothing, quotes where they must be."""
-    text = pl.col(name).cast(pl.String)
+    text = column(name).cast(pl.String)
     within = _QUOTE + text.str.replace_all(_QUOTE, _QUOTE * 2, literal=True) + _QUOTE
     if always:
         return within.fill_null("")

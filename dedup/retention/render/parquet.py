@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from dedup.lake.values import column
 from schemas.derive.duckdb import literal
 
 __all__ = ["layouts", "write"]
@@ -50,7 +52,7 @@ def _nested(rows: pl.LazyFrame, schema: pa.Schema) -> pl.LazyFrame:
 def _column(of: pl.DataType, path: str) -> pl.Expr:
     if isinstance(of, pl.Struct):
         return pl.struct(_column(field.dtype, f"{path}.{field.name}").alias(field.name) for field in of.fields)
-    return pl.col(path).cast(of)
+    return column(path).cast(of)
 
 
 def _polars(rows: pl.LazyFrame, layout: Mapping[str, Any], path: Path) -> None:
@@ -74,7 +76,7 @@ def _duckdb(rows: pl.LazyFrame, layout: Mapping[str, Any], path: Path) -> None:
     try:
         with duckdb.connect() as connection:
             connection.execute(
-                f"COPY (FROM read_parquet({literal(str(staging))})) TO {literal(str(path))} "
+                f"COPY (FROM read_parquet({literal(escape(str(staging)))})) TO {literal(str(path))} "
                 f"(FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE {layout['group']})"
             )
     finally:

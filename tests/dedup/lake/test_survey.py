@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import json
 import multiprocessing
 import os
@@ -18,8 +20,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 from dedup.lake.contain import contain
+from dedup.lake.readers import BLOCK
 from dedup.lake.rows import fingerprints, read, rows_digest
 from dedup.lake.storage import File, Storage
 from dedup.lake.survey import Survey, survey
@@ -61,9 +65,16 @@ def _survey(folder: Path | str, house: Path, **settings) -> Survey:
         ("a.jsonl", b'{"a": 9007199254740993}\n{"a": 0.5}\n', "inexact_numbers"),
         ("a.jsonl", b'{"a": {"b": [0.5]}}\n{"a": {"b": [9007199254740993]}}\n', "inexact_numbers"),
         ("a.xlsx", b"PK", "unknown_format"),
-        ("a.csv.gz", b"\x1f\x8b", "unknown_format"),
+        ("a.csv.gz", b"\x1f\x8b", "malformed"),
+        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n3,4\n")[:-9], "malformed"),
+        ("a.csv.gz", gzip.compress(b"a,b\n1,2\n")[:-8] + b"12345678", "malformed"),
+        ("a.csv.gz", gzip.compress(b""), "empty"),
+        ("a.csv.zst", zstandard.compress(b"a,b\n1,2\n3,4\n")[:-3], "malformed"),
+        ("a.jsonl.bz2", bz2.compress(b'{"a": 1'), "malformed"),
+        ("a.parquet.gz", b"\x1f\x8b", "unknown_format"),
+        ("a.csv.xz", b"\xfd7zXZ", "unknown_format"),
         ("_SUCCESS", b"", "hidden"),
-        ("_delta_log/0.json", b"{}", "table_format"),
+        ("t/_delta_log/0.json", b"{}", "table_format"),
     ],
 )
 @pytest.mark.parametrize("keep", [0, 64])
@@ -227,14 +238,126 @@ def test_csv_is_read_as_it_is_written(
     """Separators, quotes, line ends, encodings, headers and blank lines are found out, read small or in pieces."""
     (tmp_path / "lake").mkdir()
     (tmp_path / "lake" / "a.csv").write_bytes(content)
-    if keep == 0 and b"\n" not in content:
-        pytest.skip("carriage returns alone are told only where a file is read whole")
-
     found = _survey(tmp_path / "lake", tmp_path / "house", keep_cells_mb=keep)
 
     assert () == found.rejections
     assert columns == [column.name for column in found.tables[0].columns]
     assert rows == pl.concat(read(found.storage, found.tables[0])).rows()
+
+
+_LINES = [f'{row},"{row % 7}, {"x" * (row % 90)}"' for row in range(150_000)]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_large_file_reads_as_a_small_one(newline: str, encoding: str, tmp_path: Path) -> None:
+    """However its lines end and its characters are written, a file read in pieces has the rows of one read whole."""
+    (tmp_path / "lake").mkdir()
+    path = tmp_path / "lake" / "a.csv"
+    path.write_bytes(newline.join(["é,b", *_LINES, ""]).encode(encoding))
+    assert path.stat().st_size > BLOCK
+
+    found = _survey(tmp_path / "lake", tmp_path / "house", keep_cells_mb=0)
+    rows = list(read(found.storage, found.tables[0]))
+
+    assert ["é", "b"] == [column.name for column in found.tables[0].columns]
+    assert [line.split(",", 1)[1].strip('"') for line in _LINES] == pl.concat(rows)["b"].to_list()
+
+
+def test_blank_lines_where_a_piece_ends(tmp_path: Path) -> None:
+    """The blank lines of a single column are nulls wherever its file is cut; those at its end are none."""
+    (tmp_path / "lake").mkdir()
+    path = tmp_path / "lake" / "a.csv"
+    path.write_bytes(b"a\n" + b"1\n\n\n" * (BLOCK // 3) + b"2\n\n")
+
+    table = _survey(tmp_path / "lake", tmp_path / "house", keep_cells_mb=0).tables[0]
+
+    assert 3 * (BLOCK // 3) + 1 == table.rows
+
+
+_PACKERS = {"gz": gzip.compress, "bz2": bz2.compress, "zst": zstandard.compress}
+
+
+@pytest.mark.parametrize("packed", _PACKERS)
+@pytest.mark.parametrize("keep", [0, 1, 64])
+def test_compressed_text_is_the_text(packed: str, keep: int, tmp_path: Path) -> None:
+    """A compressed file has the rows and fingerprints of the plain one, in several members or under a plain name."""
+    frame = pl.DataFrame({"a": range(9_000), "b": [f"x{row % 100}" for row in range(9_000)]})
+    text, lines = frame.write_csv().encode(), frame.write_ndjson().encode()
+    (tmp_path / "lake").mkdir()
+    for name, content in {
+        "a.csv": text,
+        f"b.csv.{packed}": _PACKERS[packed](text),
+        f"c.csv.{packed}": _PACKERS[packed](text[:9]) + _PACKERS[packed](text[9:]),
+        "d.csv": _PACKERS[packed](text),
+        f"e.csv.{packed.upper()}": text,
+        "f.jsonl": lines,
+        f"g.jsonl.{packed}": _PACKERS[packed](lines),
+    }.items():
+        (tmp_path / "lake" / name).write_bytes(content)
+
+    found = _survey(tmp_path / "lake", tmp_path / "house", keep_cells_mb=keep)
+
+    assert () == found.rejections
+    assert 7 == len(found.tables)
+    assert 2 == len({rows_digest(found.storage, table) for table in found.tables})
+    config = Lake(path=str(tmp_path / "lake"), keep_cells_mb=keep)
+    assert 22 == contain(found, config, Services(Workspace(tmp_path / "house"))).edges["exact_duplicate"].sum()
+
+
+def test_a_file_that_expands_beyond_all_bounds(tmp_path: Path) -> None:
+    """A small compressed file that holds a thousand times as much is read in pieces like any large one."""
+    (tmp_path / "lake").mkdir()
+    with gzip.open(tmp_path / "lake" / "a.csv.gz", "wb") as target:
+        target.write(b"a,b\n")
+        for _ in range(16):
+            target.write(b"1,2\n" * (1 << 18))
+
+    found = _survey(tmp_path / "lake", tmp_path / "house")
+
+    assert 16 << 18 == found.tables[0].rows
+    assert found.tables[0].prints[0].block is None
+
+
+@pytest.mark.parametrize(
+    ("log", "system"),
+    [
+        ("t/_delta_log/00.json", "Delta"),
+        ("t/metadata/v1.metadata.json", "Iceberg"),
+        ("t/.hoodie/hoodie.properties", "Hudi"),
+    ],
+)
+def test_tables_of_other_systems_are_left_alone(log: str, system: str, tmp_path: Path) -> None:
+    """Files of which a log says whether they are alive are no tables, wherever they lie below it; others are."""
+    for name in (log, "t/part-0.csv", "t/data/day=1/a.csv", "t2/metadata/a.csv", "t.csv"):
+        (tmp_path / "lake" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "lake" / name).write_bytes(_GOOD)
+
+    found = _survey(tmp_path / "lake", tmp_path / "house")
+
+    assert ["t.csv", "t2/metadata/a.csv"] == [table.name for table in found.tables]
+    assert {"table_format"} == {one.reason for one in found.rejections}
+    assert all(one.detail.startswith(system) for one in found.rejections)
+
+
+@pytest.mark.parametrize("keep", [0, 64])
+def test_names_that_are_patterns_elsewhere(keep: int, tmp_path: Path) -> None:
+    """Brackets and stars in the names of files, folders, columns and fields are what they are."""
+    folder = tmp_path / "la[k]e"
+    (folder / "[1]").mkdir(parents=True)
+    frame = pl.DataFrame({"*": [1, 2], "^a.*$": [3, 4], "ab": [5, 6], "s": [{"*": 7, "^b$": 8}, {"*": 9, "^b$": 0}]})
+    for name in ("*.parquet", "[1]/x?.parquet", "[1]/xy.parquet"):
+        frame.write_parquet(folder / name)
+    pl.DataFrame({"*": ["1"], "^a.*$": ["3"]}).write_csv(folder / "{a,b}.csv")
+    config = Lake(path=str(folder), keep_cells_mb=keep, policy="text")
+    services = Services(Workspace(tmp_path / "house"))
+
+    found = contain(survey(config, services), config, services)
+
+    assert [] == found.rejections.rows()
+    assert 9 == found.edges.height
+    table = found.survey.table("*.parquet")
+    assert [(1, 3, 5, 7, 8), (2, 4, 6, 9, 0)] == pl.concat(read(found.survey.storage, table)).rows()
 
 
 def test_ten_thousand_columns(tmp_path: Path) -> None:
