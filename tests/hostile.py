@@ -38,6 +38,7 @@ PROBLEMS = {
     "six": [_stdio(("", "6\n"), compare="float"), _stdio(("", "6 0.5\n"), compare="tokens")],
     "big": [_stdio(("", "1000000 -1000000 1000000007 9007199254740992\n"), compare="float")],
     "large": [_stdio(("", "x" * (5 << 20)))],
+    "hundred": [_stdio(("", "100"))],
     "count": [_stdio(("a", "1"), ("b", "2"), ("c", "3"))],
     "mutate": [_calls([{"args": [[1, 2]], "expected": 3}, {"args": [[1, 2]], "expected": 3}]),
                (_ASSERTS[0], json.dumps([{"code": "x = [1, 2]\nfor _ in range(2): assert f(x) == 3"}]))],

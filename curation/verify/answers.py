@@ -1,18 +1,19 @@
-"""Judging short answers: extraction by the source's convention, then equality of numbers, text, JSON or mathematics."""
+"""Judging short answers by equality of choices, numbers, text, JSON or mathematics."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from curation.verify.comparators import same_value
+from curation.verify.finals import chosen, extract
 from curation.verify.functions import death
 from curation.verify.inside.frames import ProtocolError, split
 from curation.verify.inside.orders import Limits
-from curation.verify.inside.values import decode
+from curation.verify.inside.values import decode, untagged
 from curation.verify.judgement import Judgement, verdict
 from curation.verify.plugins import graders
 from curation.verify.problems import Problem
@@ -20,63 +21,19 @@ from curation.verify.slots import Child, Slot
 from schemas.enums import Isolation, Status, VerifierKind
 from schemas.recipe.verify import Verify
 
-__all__ = ["extract", "judge_answers"]
+__all__ = ["judge_answers"]
 
-_NUMBER = re.compile(r"[+-]?\$?\d[\d,]*(?:\.\d+)?|[+-]?\.\d+")
-_GSM8K = re.compile(r"^[^\S\n]*(?:####|A:)\s*(.*)$", re.MULTILINE)
-_FINAL = re.compile(r"(?:final\s+)?answer\s*(?:is|:)\s*(?::\s*)?(\S.*)", re.IGNORECASE)
-_CHOICE = re.compile(r"(?<![A-Za-z])\(?([A-Z])\)?(?![A-Za-z'])")
+_DOLLAR = re.compile(r"(?<!\\)\$")
+_GAP = re.compile(r",?(?:\\[,!;: ]|\{,\})+")
+"""Between groups of three digits."""
+_PLAIN = re.compile(r"(?=[+-]?\.?\d)[+-]?(?:\d*|\d{1,3}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d{1,4})?")
 _LONGEST = 4000
 
 
-def extract(style: str, answer: str) -> str | None:
-    r"""Return the final answer within a text, by the convention of a source.
-
-    Parameters
-    ----------
-    style
-        ``gsm8k``: what follows the last ``####`` or ``A:`` at the start of a line, else the last number.
-        ``math`` and ``aime``: the last ``\boxed{...}``, else what follows ``answer is``, else the whole text if it
-        is one line.
-
-    Examples
-    --------
-    >>> extract("gsm8k", "so 2 + 3 = 5\n#### 5"), extract("math", "hence $\\boxed{\\frac{1}{2}}$.")
-    ('5', '\\frac{1}{2}')
-    """
-    if style == "gsm8k":
-        marked = _GSM8K.findall(answer)
-        text = marked[-1] if marked else answer
-        numbers = _NUMBER.findall(text)
-        return numbers[0 if marked else -1] if numbers else None
-    boxed = _last_boxed(answer)
-    if boxed is not None:
-        return boxed
-    said = _FINAL.findall(answer)
-    if said:
-        return said[-1].strip().rstrip(".").strip()
-    text = answer.strip()
-    return text if text and "\n" not in text else None
-
-
-def _last_boxed(text: str) -> str | None:
-    start = max(text.rfind("\\boxed{"), text.rfind("\\fbox{"))
-    if start < 0:
-        return None
-    opening = text.index("{", start)
-    depth = 0
-    for at in range(opening, len(text)):
-        depth += {"{": 1, "}": -1}.get(text[at], 0)
-        if depth == 0:
-            return text[opening + 1 : at].strip()
-    return None
-
-
 def _number(text: str) -> Decimal | None:
-    try:
-        return Decimal(text.replace(",", "").replace("$", "").strip().rstrip("."))
-    except InvalidOperation:
-        return None
+    """Return the one number that a text is, as written by hand or in LaTeX."""
+    plain = _GAP.sub(",", text).replace("\\$", "").replace("$", "").strip().rstrip(".")
+    return Decimal(plain.replace(",", "")) if _PLAIN.fullmatch(plain) else None
 
 
 def judge_answers(
@@ -119,7 +76,7 @@ def _given(problem: Problem, answer: str) -> str:
 
 
 def _delimited(text: str) -> str:
-    return text if "$" in text or "\\boxed" in text else f"\\boxed{{{text}}}"
+    return text if _DOLLAR.search(text) or "\\boxed" in text else f"\\boxed{{{text}}}"
 
 
 def _detail(problem: Problem, answer: str, row: Sequence[Status | None]) -> str:
@@ -137,7 +94,7 @@ def _math(spec: dict[str, Any], right: Any, answer: str) -> Status | None:
         return Status.WA
     wanted = str(right).strip()
     if style == "gsm8k":
-        wanted = extract(style, wanted) or wanted
+        given, wanted = given.replace(",", ""), (extract(style, wanted) or wanted).replace(",", "")
     if given == wanted:
         return Status.AC
     numbers = _number(given), _number(wanted)
@@ -148,14 +105,7 @@ def _math(spec: dict[str, Any], right: Any, answer: str) -> Status | None:
 
 def _choice(_: dict[str, Any], right: Any, answer: str) -> Status:
     wanted = str(right).strip().strip("()").upper()
-    boxed = _last_boxed(answer)
-    text = boxed if boxed is not None else (_FINAL.findall(answer) or [answer])[-1]
-    letters = _CHOICE.findall(text.replace("\\text{", "").strip())
-    return (
-        Status.AC
-        if letters and letters[0 if boxed is not None or _FINAL.search(answer) else -1] == wanted
-        else Status.WA
-    )
+    return Status.AC if chosen(answer, digits=wanted.isdigit()) == wanted else Status.WA
 
 
 def _exact(_: dict[str, Any], right: Any, answer: str) -> Status:
@@ -164,7 +114,7 @@ def _exact(_: dict[str, Any], right: Any, answer: str) -> Status:
 
 def _json(_: dict[str, Any], right: Any, answer: str) -> Status:
     try:
-        return Status.AC if same_value("json", right, decode(answer.strip())) else Status.WA
+        return Status.AC if same_value("json", right, decode(answer.strip(), untagged)) else Status.WA
     except ProtocolError:
         return Status.WA
 

@@ -123,11 +123,14 @@ class Judge:
                 judging = _BY_KIND[problem.kind]
                 return [self._retried(lambda: judging(slot, problem, answer, self.settings, self.isolation))]
         with self._borrowed(self._grading) as slot:
-            problems, answers = zip(*batch, strict=True)
             try:
-                return judge_answers(slot, problems, answers, self.settings, self.isolation)
-            except SlotError as error:
-                return [fault(str(error), self.isolation) for _ in batch]
+                return self._graded(slot, batch)
+            except Exception:  # noqa: BLE001 - one by one, the answer that the judge cannot bear costs no other its verdict
+                return [self._retried(lambda one=one: self._graded(slot, [one])[0]) for one in batch]
+
+    def _graded(self, slot: Slot, batch: list[_Item]) -> list[Judgement]:
+        problems, answers = zip(*batch, strict=True)
+        return judge_answers(slot, problems, answers, self.settings, self.isolation)
 
     @staticmethod
     @contextmanager

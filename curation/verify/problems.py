@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from curation.verify.finals import is_label
 from curation.verify.inside.values import NotPlainError, encode
 from curation.verify.plugins import graders
 from schemas.enums import VerifierKind
@@ -125,11 +127,25 @@ def _answer(spec: dict[str, Any], cases: list[dict[str, Any]]) -> None:
     if spec["kind"] == VerifierKind.MATH and spec.get("format", "math") not in ("gsm8k", "math", "aime"):
         raise InvalidProblemError(f"unknown answer format {spec.get('format')!r}")
     for number, case in enumerate(cases):
-        if case.get("answer") is None and spec["kind"] != VerifierKind.JSON:
+        if "answer" not in case or (case["answer"] is None and spec["kind"] != VerifierKind.JSON):
             raise InvalidProblemError(f"test {number} has no answer")
-        if "answer" not in case:
-            raise InvalidProblemError(f"test {number} has no answer")
+        _REASONABLE.get(spec["kind"], lambda *_: None)(number, case["answer"])
 
+
+def _mathematical(number: int, answer: Any) -> None:
+    if type(answer) not in (str, int, float) or not str(answer).strip():
+        raise InvalidProblemError(f"test {number}: {answer!r:.60} is no answer: a text or a number is one")
+
+
+def _label(number: int, answer: Any) -> None:
+    if not is_label(str(answer).strip().strip("()")):
+        raise InvalidProblemError(f"test {number}: {answer!r:.60} names no choice: a letter or a digit does")
+
+
+_REASONABLE: dict[str, Callable[[int, Any], None]] = {
+    VerifierKind.MATH: _mathematical,
+    VerifierKind.CHOICE: _label,
+}
 
 _CHECKS = {
     VerifierKind.ASSERTS: _asserts,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from curation.verify.comparators import same_text
@@ -150,13 +151,11 @@ class _Trial:
 
 def _main_status(channel: bytes | bytearray) -> int | None:
     """Return the exit status that the main code left with, where a thread or exit handler keeps the process alive."""
-    for body in split(channel):
-        try:
-            message = decode(body)
-        except ProtocolError:
-            return None
-        if isinstance(message, dict) and isinstance(message.get("main"), int):
-            return message["main"]
+    match split(channel):
+        case [body]:  # a second word, and the program would be asked about more than one output
+            with suppress(ProtocolError):
+                message = decode(body)
+                return message.get("main") if isinstance(message, dict) else None
     return None
 
 

@@ -11,8 +11,8 @@ from datetime import date
 import pytest
 
 from curation.sources.drafts import Reason, Reject, problem_row
-from curation.sources.layouts.answers import boxed
 from curation.sources.registry import layout
+from curation.verify.finals import boxed
 from schemas.recipe.sources import Limits, Source
 
 

@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from curation.sources.difficulty import label
 from curation.sources.drafts import Draft, Reason, Reject
 from curation.sources.fields import need, text
+from curation.verify.finals import boxed
 from schemas.enums import VerifierKind
 from schemas.recipe.sources import Source
 
-__all__ = ["boxed", "gsm8k", "math", "rllm_math"]
-
-_BOX = re.compile(r"\\(?:boxed|fbox)\s*(?:\{|(?P<bare>[^\s{$]+))")
-
-
-def boxed(solution: str) -> str | None:
-    r"""Return the content of the last ``\boxed{...}`` of a solution, braces matched; None if there is none.
-
-    Examples
-    --------
-    >>> boxed(r"so $x = \boxed{\frac{1}{2}}$.")
-    '\\frac{1}{2}'
-    """
-    boxes = list(_BOX.finditer(solution))
-    if not boxes:
-        return None
-    last = boxes[-1]
-    if last["bare"]:
-        return last["bare"]
-    depth = 1
-    for end in range(last.end(), len(solution)):
-        depth += {"{": 1, "}": -1}.get(solution[end], 0)
-        if depth == 0:
-            return solution[last.end() : end].strip()
-    return None
+__all__ = ["gsm8k", "math", "rllm_math"]
 
 
 def gsm8k(row: Mapping[str, Any], source: Source) -> Draft:  # noqa: ARG001 - all layouts are called alike

@@ -29,6 +29,8 @@ _SIZE = 8
 _CLONE_THREAD = 0x10000
 _CLONE_NAMESPACES = 0x7E020080
 _AF_UNIX, _SOCK_STREAM = 1, 1
+_TMPFILE = 0x400000
+"""Of open: a file without a name, which leaves no trace in its folder but the number of the next file there."""
 _PR_SET_NAME, _PR_GET_NAME = 15, 16
 _FCNTL = (0, 1, 2, 3, 4, 1030, 1032)
 """F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, F_GETPIPE_SZ: no locks, leases or signals."""
@@ -67,6 +69,8 @@ _ONLY_READ = (Argument(2, (0,)), Argument(2, (0,), _LOW << 32))
 def _conditional(profile: Profile) -> list[tuple[str, tuple[Argument, ...]]]:
     clone = Argument(0, (0,), _CLONE_NAMESPACES) if profile.forks else Argument(0, (_CLONE_THREAD,), _CLONE_THREAD)
     return [
+        ("open", (Argument(1, (0,), _TMPFILE),)),
+        ("openat", (Argument(2, (0,), _TMPFILE),)),
         ("fcntl", (Argument(1, _FCNTL),)),
         ("ioctl", (Argument(1, _IOCTL),)),
         ("clone", (clone, Argument(0, (0,), _CLONE_NAMESPACES))),

@@ -190,8 +190,8 @@ class Sharing(Objects):
         for name in state(value).keys() - attributes.keys():
             object.__delattr__(value, name)
         for name, item in attributes.items():
-            if not self.settable(type(value), name):
-                raise ProtocolError(f"{name!r} is a method, and no attribute to set")
+            if name == "__dict__" or not self.settable(type(value), name):
+                raise ProtocolError(f"{name!r} is no attribute to set")
             object.__setattr__(value, name, item)
 
 

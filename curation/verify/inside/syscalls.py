@@ -66,7 +66,7 @@ PLAIN = (
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "lseek", "close", "fstat",
     "newfstatat", "stat", "lstat", "statx", "dup", "dup2", "dup3", "pipe", "pipe2", "poll", "ppoll", "select",
     "pselect6", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2", "sendfile", "copy_file_range",
-    "recvfrom", "getsockname", "getsockopt", "shutdown", "open", "openat", "access", "faccessat", "faccessat2",
+    "recvfrom", "getsockname", "getsockopt", "shutdown", "access", "faccessat", "faccessat2",
     "getcwd", "chdir", "fchdir", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2",
     "symlink", "symlinkat", "link", "linkat", "readlink", "readlinkat", "getdents64", "truncate", "ftruncate",
     "fallocate", "fsync", "fdatasync", "statfs", "fstatfs", "umask", "creat", "fadvise64", "brk", "mmap", "munmap",

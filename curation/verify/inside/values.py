@@ -17,7 +17,7 @@ from typing import Any
 
 from .frames import ProtocolError
 
-__all__ = ["MAX_DEPTH", "NotPlainError", "Objects", "check_keys", "decode", "encode", "no_objects"]
+__all__ = ["MAX_DEPTH", "NotPlainError", "Objects", "check_keys", "decode", "encode", "no_objects", "untagged"]
 
 MAX_DEPTH = 200
 """Deepest nesting of containers that crosses; both parsers stay far from their own limits."""
@@ -68,9 +68,7 @@ class Objects:
         raise ProtocolError(f"unknown tag {tag!r}")
 
     def _build(self, pairs: list[tuple[str, Any]]) -> Any:
-        fields = dict(pairs)
-        if len(fields) != len(pairs):
-            raise ProtocolError("duplicate keys")
+        fields = _distinct(pairs)
         tag = fields.get(_TAG)
         if tag is None:
             return fields
@@ -80,6 +78,20 @@ class Objects:
         if tag in _HASHED:
             check_keys(fields["v"] if tag in _SETS else [key for key, _ in fields["v"]])
         return builder(fields["v"]) if builder else self.incoming(tag, fields)
+
+
+class _Untagged(Objects):
+    """Takes every object for what it is in JSON."""
+
+    def _build(self, pairs: list[tuple[str, Any]]) -> Any:
+        return _distinct(pairs)
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise ProtocolError("duplicate keys")
+    return fields
 
 
 def _refuse(word: str) -> None:
@@ -94,6 +106,8 @@ def _finite(text: str) -> float:
 
 
 no_objects = Objects()
+untagged = _Untagged()
+"""For JSON that nobody has encoded here: what somebody answers."""
 
 
 def encode(value: Any, objects: Objects = no_objects, depth: int = 0) -> Any:

@@ -43,6 +43,8 @@ def _run(code: bytearray, number: int, arch: int, args: tuple[int, ...]) -> int:
 CASES = [
     ("program", "read", (), ALLOW),
     ("program", "openat", (), ALLOW),
+    ("program", "openat", (3, 0, 0o2 | 0o100), ALLOW),
+    ("program", "openat", (3, 0, 0o2 | 0o20000000), EPERM),
     ("program", "clone", (0x3D0F00,), ALLOW),
     ("program", "clone", (17,), EPERM),
     ("program", "clone", (0x10000 | 0x10000000,), EPERM),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from curation.verify import Judge, Task
-from curation.verify.answers import extract
+from curation.verify.finals import extract
 from schemas.enums import Status
 from schemas.recipe.verify import Verify
 
@@ -32,6 +32,13 @@ def _status(judge: Judge, verifier: str, right: object, answer: str) -> Status:
         ("math", r"\boxed{unclosed", None),
         ("math", "The final answer is 5.", "5"),
         ("aime", "042", "042"),
+        ("gsm8k", "from 2-5 boxes", "5"),
+        ("gsm8k", "so \\boxed{4}, as 2+2 is", "4"),
+        ("gsm8k", "#### \N{MINUS SIGN}5", "-5"),
+        ("math", r"$\boxed{1}$ and $\boxed {2}$, or \boxed 3", "1, 2, 3"),
+        ("math", r"\boxed{\left\{1\right.} or so", r"\left\{1\right."),
+        ("math", r"\boxed{" * 100_000 + "7}", "7"),
+        ("aime", "**204**", "204"),
         ("gsm8k", "\n" * 200_000 + "7", "7"),
         ("math", "the answer is" + "\n" * 200_000 + "7", "7"),
     ],
@@ -57,6 +64,12 @@ def test_final_answers_are_found(style: str, text: str, answer: str | None) -> N
         ("7", "", Status.WA),
         ("7", r"\boxed{}", Status.WA),
         (r"\frac{1}{3}", r"\boxed{" + "(" * 5000 + "}", Status.WA),
+        ("1,2", r"\boxed{2,1}", Status.AC),
+        ("12", r"\boxed{1,2}", Status.WA),
+        ("1234", r"\boxed{1\,234}", Status.AC),
+        (r"\$10", r"\boxed{10}", Status.AC),
+        ("7", r"\boxed{sNaN}", Status.WA),
+        (" ", "7", Status.XX),
     ],
 )
 def test_mathematics(judge: Judge, right: str, answer: str, status: Status) -> None:
@@ -73,6 +86,14 @@ def test_an_answer_that_hangs_the_grader_harms_no_other(judge: Judge) -> None:
     assert statuses[1] is not Status.AC
 
 
+def test_an_answer_that_the_judge_cannot_bear_harms_no_other(judge: Judge) -> None:
+    """It alone has no verdict, and the run goes on."""
+    deep = "[" * 600 + "]" * 600
+    given = [("[1]", "[1]"), (deep, deep), ("[1]", "[2]")]
+    judged = judge.judge(Task('{"kind": "json"}', f'[{{"answer": {right}}}]', answer) for right, answer in given)
+    assert [Status.AC, Status.XX, Status.WA] == [judgement.status for judgement in judged]
+
+
 @pytest.mark.parametrize(
     ("kind", "right", "answer", "status"),
     [
@@ -80,12 +101,26 @@ def test_an_answer_that_hangs_the_grader_harms_no_other(judge: Judge) -> None:
         ("choice", "B", r"\boxed{B}", Status.AC),
         ("choice", "B", "A or B? Answer: A", Status.WA),
         ("choice", "B", "", Status.WA),
+        ("choice", "B", "(b)", Status.AC),
+        ("choice", "B", "B, because I am sure", Status.AC),
+        ("choice", "B", "Answer: I choose B", Status.AC),
+        ("choice", "C", "C\n\nA and B fail.", Status.AC),
+        ("choice", "C", "A and B fail, so C", Status.AC),
+        ("choice", "2", "The answer is 2.", Status.AC),
+        ("choice", "A", "Answer: A, B, C or D", Status.WA),
+        ("choice", "D", "A B C D", Status.WA),
+        ("choice", "A", "A\n\nB\n\nC", Status.WA),
+        ("choice", "A", r"\boxed{A} or \boxed{B}", Status.WA),
+        ("choice", "D", "A" + " " * 100_000 + "so D", Status.AC),
+        ("choice", "Paris", "Paris", Status.XX),
         ("exact", "Paris", " Paris\n", Status.AC),
         ("exact", "Paris", "paris", Status.WA),
         ("json", {"a": [1, None]}, '{"a": [1.0, null]}', Status.AC),
         ("json", {"a": 1}, '{"a": true}', Status.WA),
         ("json", {"a": 1}, '{"a": 1, "a": 1}', Status.WA),
         ("json", 1, "NaN", Status.WA),
+        ("json", [1], '{"!": "tuple", "v": [1]}', Status.WA),
+        ("json", {"!": "int", "v": "1"}, '{"!": "int", "v": "1"}', Status.AC),
     ],
 )
 def test_other_answers(judge: Judge, kind: str, right: object, answer: str, status: Status) -> None:
