@@ -8,8 +8,10 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -31,16 +33,23 @@ __all__ = [
     "bars",
     "console",
     "errors",
+    "next_steps",
     "plain",
     "print_json",
     "print_text",
     "progress_for",
+    "records",
+    "short_path",
     "table",
 ]
 
 _LINE_EVERY = 10.0
 
 _WIDE = 200
+_COLUMN = 40
+"""Characters of a column that are not folded where there is room for them."""
+_RECORDS, _VALUE = 20, 1_000
+"""Records, and characters of a value, that are shown one below the other in a terminal."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -187,6 +196,35 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, 
     console.print(shown)
 
 
+def records(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
+    """Print rows as a table or, where that would be too wide to read, one value below the other.
+
+    In a terminal the latter is cut to the first rows, and long values to their beginnings.
+    """
+    widths = [max(map(_width, cells)) for cells in zip(columns, *rows, strict=True)]
+    if sum(min(width, _COLUMN) + 2 for width in widths) <= console.width + 2:
+        table("", columns, rows, right=right)
+        return
+    listed = rows[:_RECORDS] if console.is_terminal else rows
+    for number, row in enumerate(listed, start=1):
+        shown = Table.grid(padding=(0, 2))
+        for column, value in zip(columns, row, strict=True):
+            shown.add_row(Text(plain(column), style="dim"), Text(_cut(plain(_cell(value))), overflow="fold"))
+        console.print(f"[bold]row {number:,}[/]", shown)
+    if len(listed) < len(rows):
+        console.print(f"[dim]{len(listed)} of {len(rows):,} rows are shown: name fewer columns, or give --json[/]")
+
+
+def _width(value: Any) -> int:
+    return max(map(cell_len, _cell(value).split("\n")))
+
+
+def _cut(text: str) -> str:
+    if len(text) <= _VALUE or not console.is_terminal:
+        return text
+    return f"{text[:_VALUE]}… ({len(text):,} characters)"
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
@@ -197,6 +235,19 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.6g}"
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def next_steps(*commands: str) -> None:
+    """Print the commands that come next."""
+    console.print("\n[bold]Next[/]")
+    for command in commands:
+        console.print(f"  {command}", markup=False, soft_wrap=True)
+
+
+def short_path(path: Path | str) -> str:
+    """Return a path as a person would type it here: from the working folder, if it lies there."""
+    path, here = Path(path), Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def print_json(value: Mapping[str, Any] | Sequence[Any]) -> None:

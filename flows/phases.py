@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
 from curation.drive import phase_sizes, training_plan
+from flows.console import console, table
 from schemas.recipe.recipe import Recipe
 from schemas.records import PROMPT_SET
 from warehouse.house import Warehouse
 from warehouse.versions import Version
 
-__all__ = ["phases", "recipe_of", "run_of"]
+__all__ = ["phases", "recipe_of", "run_of", "show_phases"]
 
 
 def phases(warehouse: Warehouse, version: Version) -> list[dict[str, Any]]:
@@ -35,6 +36,16 @@ def _planned(warehouse: Warehouse, version: Version, sizes: Mapping[tuple[str, s
     except ValidationError:
         return []
     return training_plan(recipe.curricula, sizes) if version.name == recipe.name else []
+
+
+def show_phases(phases: Sequence[Mapping[str, Any]]) -> None:
+    """Print phases as a table, and how those come to rows that have none yet."""
+    shown = ((p["curriculum"], p["phase"], p["rows"], p.get("rollouts_per_prompt"), p.get("steps")) for p in phases)
+    figures = ("rows", "rollouts", "steps")
+    console.print()
+    table("Curricula", ("curriculum", "phase", *figures), shown, right=figures)
+    if waiting := [p["phase"] for p in phases if p["rows"] is None and p.get("measure_again_before")]:
+        console.print(f"[dim]{', '.join(waiting)}: rows come with `sluice drive next-phase`, from a checkpoint[/]")
 
 
 def recipe_of(warehouse: Warehouse, version: Version) -> Recipe:

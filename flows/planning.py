@@ -57,7 +57,7 @@ def _reads_finished(step: Step, done: dict[str, StageRun]) -> bool:
 
 
 def _told(run: StageRun) -> str:
-    gone = sum(run.counts["dropped"].values()) + run.counts["failed"]
+    gone = run.counts["in"] - run.counts["kept"]
     return f"kept {run.counts['kept']:,}, took out {gone:,} in {run.seconds:,.1f} s"
 
 

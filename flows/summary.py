@@ -11,9 +11,9 @@ from curation.decontaminate.stage import DECONTAMINATE
 from curation.decontaminate.summary import removed_by_rule
 from curation.filters import FILTERS, report
 from flows.build import Build
-from flows.console import bars, console, table
+from flows.console import bars, console, next_steps, short_path, table
 from flows.hand_off import HandedOff
-from flows.phases import phases
+from flows.phases import phases, show_phases
 from flows.steps import CONTROL
 from warehouse.house import Warehouse
 from warehouse.publish import Published
@@ -105,7 +105,7 @@ def show_build(told: Mapping[str, Any]) -> None:
         table(f"Rules of {name}", columns, ([rule[c] for c in columns] for rule in rules), right=columns[1:])
     if "version" in told:
         _show_version(told)
-    _show_next(told)
+    next_steps(*_commands(told))
 
 
 def taken_out(stage: Mapping[str, Any]) -> str:
@@ -115,11 +115,7 @@ def taken_out(stage: Mapping[str, Any]) -> str:
 
 
 def _show_version(told: Mapping[str, Any]) -> None:
-    plan = (
-        (p["curriculum"], p["phase"], p["rows"], p.get("rollouts_per_prompt"), p.get("steps")) for p in told["phases"]
-    )
-    console.print()
-    table("Curricula", ("curriculum", "phase", "rows", "rollouts", "steps"), plan, right=("rows", "rollouts", "steps"))
+    show_phases(told["phases"])
     name = f"{told['dataset']}@{told['version']}"
     if told["unchanged"]:
         console.print(f"\n[bold]{name}[/] already holds exactly these {told['rows']:,} rows; nothing changed.")
@@ -128,17 +124,11 @@ def _show_version(told: Mapping[str, Any]) -> None:
     if told["control"]:
         console.print(f"control  {told['control']}: as many problems, drawn at random")
     if "release" in told:
-        console.print(f"release  {told['release']}", soft_wrap=True)
+        console.print(f"release  {short_path(told['release'])}", markup=False, soft_wrap=True)
     for export in told["exports"]:
-        console.print(f"export   {export['refused'] or export['folder']}", markup=False, soft_wrap=True)
+        console.print(f"export   {export['refused'] or short_path(export['folder'])}", markup=False, soft_wrap=True)
     if told.get("report"):
-        console.print(f"report   {told['report']}", soft_wrap=True)
-
-
-def _show_next(told: Mapping[str, Any]) -> None:
-    console.print("\n[bold]Next[/]")
-    for command in _commands(told):
-        console.print(f"  {command}", markup=False, soft_wrap=True)
+        console.print(f"report   {short_path(told['report'])}", markup=False, soft_wrap=True)
 
 
 def _commands(told: Mapping[str, Any]) -> Iterator[str]:

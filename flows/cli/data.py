@@ -9,7 +9,7 @@ import polars as pl
 
 from curation.measure.comparisons import compare as pass_rates_of
 from flows.cli import options
-from flows.console import console, print_json, table
+from flows.console import console, print_json, records, table
 from schemas.errors import UsageError
 from schemas.recipe.measures import Measure
 from warehouse import explore
@@ -30,8 +30,8 @@ def sql(query: str, root: Path, *, machine: bool) -> None:
         print_json(found.to_dicts())
         return
     numbers = [name for name, of in found.schema.items() if of.is_numeric()]
-    table("", found.columns, found.iter_rows(), right=numbers)
-    console.print(f"[dim]{found.height:,} rows[/]")
+    records(found.columns, found.rows(), right=numbers)
+    console.print(f"[dim]{found.height:,} {'row' if found.height == 1 else 'rows'}[/]")
 
 
 @click.command()

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from rich.markup import escape
 
 from flows.cli import options
-from flows.console import console, print_json, progress_for, table
+from flows.console import console, next_steps, print_json, progress_for, short_path, table
 from schemas.errors import RecipeError, UsageError
 from schemas.recipe.lake import Lake, Sample
 from schemas.recipe.retention import Retention
@@ -113,12 +113,12 @@ def _show_lake(told: Mapping[str, Any], root: Path) -> None:
         console.print(f"[bold red]warning:[/] {escape(warning)}")
     if "plan" in told:
         _show_saving(told["plan"])
-    console.print(f"report  {told['report']}", markup=False, soft_wrap=True)
-    console.print("\n[bold]Next[/]")
-    where = f" -w {root}"
+    console.print(f"report  {short_path(told['report'])}", markup=False, soft_wrap=True)
+    best = "SELECT child, parent, relation, evidence ORDER BY evidence DESC LIMIT 10"
+    commands = [f"sluice sql 'FROM {told['lake']}_containment {best}' -w {root}"]
     if told.get("plan", {}).get("delete"):
-        console.print(f"  sluice dedup plan --lake {told['lake']}{where}", markup=False, soft_wrap=True)
-    console.print(f"  sluice sql 'FROM {told['lake']}_containment'{where}", markup=False, soft_wrap=True)
+        commands.insert(0, f"sluice dedup plan --lake {told['lake']} -w {root}")
+    next_steps(*commands)
 
 
 def _reasons(pruned: str) -> str:
@@ -174,7 +174,7 @@ def plan(asked: str | None, settings: Path | None, limit: int, root: Path, *, ma
     for warning in told["warnings"]:
         console.print(f"[bold red]warning:[/] {escape(warning)}")
     if shown["deletions"]:
-        console.print(f"\nsluice dedup apply --lake {told['lake']} -w {root}", markup=False, soft_wrap=True)
+        next_steps(f"sluice dedup apply --lake {told['lake']} -w {root}")
 
 
 def _kept(shown: Mapping[str, Any]) -> list[tuple[str, int, str]]:
@@ -221,10 +221,13 @@ def apply(asked: str | None, settings: Path | None, root: Path, *, purge: bool, 
 
     progress = progress_for(machine=machine)
     if purge:
-        done = lake_retention.purge(_root(asked, root), progress)
-    else:
-        done = lake_retention.apply(_found(asked, settings, root, machine=machine), root, progress)
+        _show_done(lake_retention.purge(_root(asked, root), progress), machine=machine)
+        return
+    run = _found(asked, settings, root, machine=machine)
+    done = lake_retention.apply(run, root, progress)
     _show_done(done, machine=machine)
+    if not machine and any(one["outcome"] == "deleted" for one in done):
+        next_steps(f"sluice dedup undo --all --lake {run.job.name} -w {root}")
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 from pydantic import ValidationError
 
 from flows.cli import options
-from flows.console import console, print_json, progress_for, table
+from flows.console import console, next_steps, print_json, progress_for, short_path, table
 from schemas.errors import UsageError
 from schemas.recipe.dedup import Dedup
 
@@ -107,8 +107,8 @@ def _settings(
 
 def _show(told: dict[str, Any]) -> None:
     steps = ((s["step"], s["documents"], s["removed"], s["aside"], s["how"]) for s in told["steps"])
-    figures = ("documents", "removed", "aside")
-    table("What happened", ("step", "documents", "removed", "aside", "how"), steps, right=figures)
+    figures = ("documents", "removed", "not looked at")
+    table("What happened", ("step", *figures, "how"), steps, right=figures)
     if told["examples"]:
         console.print()
         rows = ((e["removed_id"], e["witness_id"], e["similarity"], e["kind"]) for e in told["examples"])
@@ -117,8 +117,6 @@ def _show(told: dict[str, Any]) -> None:
                   f"[bold]{told['dataset']}[/]{' (unchanged)' if told['unchanged'] else ''}.")  # fmt: skip
     for what, path in told["written"].items():
         console.print(f"{what:<8} {path}", markup=False, soft_wrap=True)
-    console.print(f"report   {told['report']}", markup=False, soft_wrap=True)
-    console.print("\n[bold]Next[/]")
+    console.print(f"report   {short_path(told['report'])}", markup=False, soft_wrap=True)
     name = told["dataset"].partition("@")[0]
-    command = f"  sluice sql 'FROM {name} ORDER BY similarity LIMIT 10' -w {told['warehouse']}"
-    console.print(command, markup=False, soft_wrap=True)
+    next_steps(f"sluice sql 'FROM {name} ORDER BY similarity LIMIT 10' -w {told['warehouse']}")

@@ -10,7 +10,7 @@ import click
 
 from flows import hand_off
 from flows.cli import options
-from flows.console import console, print_json, progress_for, table
+from flows.console import console, print_json, progress_for, short_path, table
 from flows.hand_off import HandedOff
 from schemas.errors import ExportRefused, InputError, UsageError
 from warehouse.exports import check, targets
@@ -100,7 +100,7 @@ def _tell(done: Sequence[HandedOff], *, machine: bool, everything: bool) -> None
         print_json([asdict(one) for one in done])
     else:
         if written:
-            table("Exports", ("target", "rows", "folder"), ((o.target, o.rows, o.folder) for o in written))
+            table("Exports", ("target", "rows", "folder"), ((o.target, o.rows, short_path(o.folder)) for o in written))
         for one in refused:
             console.print(f"[bold]{one.target}[/]: refused")
             console.print(str(one.refused), markup=False, soft_wrap=True)

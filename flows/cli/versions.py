@@ -10,6 +10,7 @@ import click
 from flows.cli import options
 from flows.console import console, print_json, table
 from flows.phases import phases as phases_of
+from flows.phases import show_phases
 from schemas.errors import GateFailed
 from schemas.registry import contract
 from warehouse.gate import audit as audit_files
@@ -49,10 +50,10 @@ def _describe(warehouse: Warehouse, name: str, ref: str, *, machine: bool) -> No
         print_json({**asdict(version), "versions": [v.version for v in versions], "phases": phases})
         return
     console.print(f"[bold]{version.name}@{version.version}[/]  {version.rows:,} rows, run {version.run_id}")
+    console.print()
     table("Versions", ("version", "rows", "bump", "published (UTC)"), map(_version_row, versions), right=("rows",))
     if phases:
-        shown = ((p["curriculum"], p["phase"], p["rows"], p.get("steps")) for p in phases)
-        table("Curricula", ("curriculum", "phase", "rows", "steps"), shown, right=("rows", "steps"))
+        show_phases(phases)
     console.print(f"\n{version.notes}", markup=False)
 
 
@@ -83,7 +84,9 @@ def diff(name: str, before: str, after: str, root: Path, *, machine: bool, limit
     if changed := {column: records for column, records in found.columns.items() if records}:
         table("Changed columns", ("column", "records"), changed.items(), right=("records",))
     if sample.height:
-        table("Records", sample.columns, sample.iter_rows())
+        differ, shown = found.added + found.removed + found.changed, sample.select(found.key).n_unique()
+        more = f": {shown:,} of {differ:,}, --limit shows more" if shown < differ else ""
+        table(f"Records{more}", sample.columns, sample.iter_rows())
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +51,39 @@ def test_bars_survive_work_that_was_never_announced() -> None:
 def test_cells_are_written_as_people_read_them(value: object, expected: str) -> None:
     """Numbers with separators, times to the second, nothing for null."""
     assert expected == console._cell(value)
+
+
+def test_rows_too_wide_for_a_table_stand_one_below_the_other(capsys: pytest.CaptureFixture[str]) -> None:
+    """Few columns make a table, however long a text is; many make a line per value, with nothing left out."""
+    console.records(["id", "text"], [(1, "word " * 60)])
+    table = capsys.readouterr().out
+    columns = [f"column {number}" for number in range(12)]
+    console.records(columns, [["value " * 9] * 12, ["x" * 500, *range(1000, 1011)]])
+    shown = capsys.readouterr().out
+
+    assert ["id", "text"] == table.splitlines()[0].split()
+    assert 60 == table.count("word")
+    assert ["row 1", "row 2"] == [line.strip() for line in shown.splitlines() if line.startswith("row")]
+    assert (108, 500) == (shown.count("value"), shown.count("x"))
+    assert ["column 11", "1,010"] == shown.splitlines()[-1].rstrip().split("  ")
+
+
+def test_a_terminal_is_not_flooded_with_long_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a terminal the first rows and the beginnings of long values are shown, and how much more there is."""
+    out = io.StringIO()
+    monkeypatch.setattr(console, "console", console.Console(file=out, force_terminal=True, width=80, highlight=False))
+    console.records(["id", "long", "other"], [(number, "x" * 5000, "y" * 60) for number in range(30)])
+    shown = out.getvalue()
+
+    assert (20, 20 * 1000, 20) == (shown.count("row "), shown.count("x"), shown.count("(5,000 characters)"))
+    assert "20 of 30 rows are shown: name fewer columns, or give --json" in shown
+
+
+def test_paths_are_short_where_they_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path below the working folder is told from there, any other whole."""
+    monkeypatch.chdir(tmp_path)
+
+    assert ("a/b", "/c") == (console.short_path(tmp_path / "a" / "b"), console.short_path("/c"))
 
 
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
