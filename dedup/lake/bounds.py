@@ -7,6 +7,7 @@ cut long text, leave out NaN, or give no statistics at all, and each of those mu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,9 +23,11 @@ __all__ = ["Bounds", "merged", "of_frame", "of_parquet"]
 
 _LONGEST = 64
 _ORDERED = frozenset({"number", "text", "boolean", "date", "datetime", "instant", "duration", "time"})
-_EXACT = frozenset({"number", "boolean", "date", "datetime", "instant", "duration"})
+_EXACT = frozenset({"number", "boolean", "date", "datetime", "instant"})
+"""Families of which a footer's statistics are believed; it does not tell the unit of a duration."""
 Written = list[Any]
 _NANOSECONDS = {"ms": 10**6, "us": 10**3, "ns": 1}
+_TICKS = {"milliseconds": 10**6, "microseconds": 10**3, "nanoseconds": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,11 +124,6 @@ def _comparable(column: pl.Expr, of: pl.DataType) -> pl.Expr:
     return column.fill_nan(None) if of.is_float() else column
 
 
-def _scaled(value: Any, of: pl.DataType) -> Any:
-    unit = getattr(of, "time_unit", None)
-    return value * _NANOSECONDS[unit] if unit and value is not None else value
-
-
 def of_parquet(footer: pq.FileMetaData, names: Sequence[str], types: Sequence[pl.DataType]) -> list[Bounds]:
     """Return the bounds that a Parquet footer gives for leaf columns; nothing is believed of text.
 
@@ -134,25 +132,33 @@ def of_parquet(footer: pq.FileMetaData, names: Sequence[str], types: Sequence[pl
     places = {footer.schema.column(place).path: place for place in range(footer.num_columns)}
     groups = [footer.row_group(number) for number in range(footer.num_row_groups)]
     return [
-        merged([_footer_bounds(group.column(places[name]), of) for group in groups]) if name in places else Bounds()
+        merged([_footer_bounds(group.column(places[name]), of, _ticks(footer, places[name], of)) for group in groups])
+        if name in places
+        else Bounds()
         for name, of in zip(names, types, strict=True)
     ]
 
 
-def _footer_bounds(chunk: Any, of: pl.DataType) -> Bounds:
+def _ticks(footer: pq.FileMetaData, place: int, of: pl.DataType) -> int | None:
+    """Return what to multiply statistics with: a time is not always kept in the unit that it is read in."""
+    told = json.loads(footer.schema.column(place).logical_type.to_json())
+    return _TICKS.get(told.get("timeUnit")) if isinstance(of, pl.Datetime) else 1
+
+
+def _footer_bounds(chunk: Any, of: pl.DataType, ticks: int | None) -> Bounds:
     told = chunk.statistics
     if told is None:
         return Bounds()
     nulls = told.null_count if told.has_null_count else None
     if nulls is not None and nulls == chunk.num_values:
         return Bounds(attained=True, nulls=nulls)
-    exact = told.has_min_max and family(of) in _EXACT and not of.is_decimal()
+    exact = ticks and told.has_min_max and family(of) in _EXACT and not of.is_decimal()
     sides = (told.min_raw, told.max_raw) if exact else (None, None)
     if not all(isinstance(side, (int, float)) for side in sides) or not sides[0] <= sides[1]:
         return Bounds(nulls=nulls)
     if of.is_unsigned_integer() and sides[0] < 0:
         return Bounds(nulls=nulls)
-    return Bounds(_scaled(sides[0], of), _scaled(sides[1], of), attained=True, nulls=nulls)
+    return Bounds(sides[0] * ticks, sides[1] * ticks, attained=True, nulls=nulls)
 
 
 def _written(value: Any) -> Any:

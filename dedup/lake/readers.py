@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _TWICE = re.compile("duplicate|more than one occurrence", re.IGNORECASE)
+_WITHIN = re.compile(r'ErrString\("(.*?)(?:\\n| Hint:|"\)|$)')
 BLOCK = 1 << 23
 """Bytes of text that are parsed together."""
 
@@ -44,9 +45,16 @@ def naming_faults() -> Iterator[None]:
     except OSError as error:
         raise NotATable("unreadable" if error.errno else "malformed", error.strerror or str(error)) from error
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, ValueError) as error:
-        said = str(error).split("\n")[0]
+        said = _told(error)
         reason = "duplicate_columns" if _TWICE.search(said) else "malformed"
         raise NotATable(reason, said or type(error).__name__) from error
+
+
+def _told(error: BaseException) -> str:
+    """Return what a reader said, without the wrapping of what broke on the way."""
+    said = str(error).split("\n")[0]
+    within = _WITHIN.search(said)
+    return within[1] if within else said
 
 
 def leaf_expressions(schema: pl.Schema) -> dict[str, tuple[pl.Expr, pl.DataType]]:
@@ -70,6 +78,9 @@ def leaf_expressions(schema: pl.Schema) -> dict[str, tuple[pl.Expr, pl.DataType]
 
 
 def _leaves(path: str, expression: pl.Expr, of: pl.DataType) -> Iterator[tuple[str, pl.Expr, pl.DataType]]:
+    if isinstance(of, pl.BaseExtension):
+        yield from _leaves(path, expression.ext.storage(), of.ext_storage())
+        return
     if not isinstance(of, pl.Struct):
         yield path, expression, of
         return
@@ -86,8 +97,8 @@ def _field(struct: pl.Expr, of: pl.Struct, place: int) -> pl.Expr:
 
 
 def leaf_frame(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the frame with each struct replaced by its leaves; raises like `leaf_expressions`."""
-    if frame.width and not any(isinstance(of, pl.Struct) for of in frame.dtypes):
+    """Return the frame with each struct replaced by its leaves, each extension by its storage; raises as above."""
+    if frame.width and not any(isinstance(of, (pl.Struct, pl.BaseExtension)) for of in frame.dtypes):
         return frame
     leaves = leaf_expressions(frame.schema)
     return frame.select(expression.alias(path) for path, (expression, _) in leaves.items())

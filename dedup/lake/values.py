@@ -31,6 +31,8 @@ _PROBE = pl.DataFrame(
     {"whole": [0, 1, -(2**40), None], "real": [0.5, -0.0, float("nan"), None], "text": ["", "a", "é" * 40, None]}
 )
 _NARROW = frozenset({pl.Int8(), pl.Int16(), pl.Int32(), pl.UInt8(), pl.UInt16(), pl.UInt32()})
+_PLAIN = "v"
+"""Methods of a series look its name up as `literal` warns of, so that one called ``*`` needs another name."""
 Numbers = tuple[pl.Expr | None, pl.Expr | None, pl.Expr | None]
 
 
@@ -63,7 +65,7 @@ def column(name: str) -> pl.Expr:
     return pl.col(literal(name))
 
 
-def family(of: pl.DataType) -> str:
+def family(of: pl.DataType) -> str:  # noqa: PLR0911 - one per kind of type
     """Return the family of a type: types whose values can be compared without loss.
 
     Examples
@@ -79,6 +81,8 @@ def family(of: pl.DataType) -> str:
         return "instant" if of.time_zone else "datetime"
     if isinstance(of, (pl.List, pl.Array)):
         return f"list of {family(of.inner)}"
+    if isinstance(of, pl.Map):
+        return f"map of {family(of.key)} to {family(of.value)}"
     if isinstance(of, pl.Struct):
         return "{" + ", ".join(f"{field.name}: {family(field.dtype)}" for field in _fields(of)) + "}"
     return type(of).__name__.lower()
@@ -110,6 +114,9 @@ def cell(column: pl.Expr, of: pl.DataType, policy: str, lane: int) -> pl.Expr:  
         0 or 1: which half of the 128 bits.
     """
     seed = LANES[lane]
+    if isinstance(of, pl.Map):
+        entries = pl.List(pl.Struct({"key": of.key, "value": of.value}))
+        return cell(column.cast(entries), entries, policy, lane)
     if isinstance(of, (pl.List, pl.Array)):
         return column.map_batches(partial(_lists, policy=policy, lane=lane), return_dtype=pl.UInt64)
     if isinstance(of, pl.Struct):
@@ -231,6 +238,7 @@ _SPELLED: dict[str, Callable[[pl.Expr, pl.DataType], pl.Expr]] = {
 
 def _lists(column: pl.Series, policy: str, lane: int) -> pl.Series:
     """Hash lists by their elements in order and their length; null, the empty list and a list of null differ."""
+    name, column = column.name, column.alias(_PLAIN)
     column = column.arr.to_list() if isinstance(column.dtype, pl.Array) else column
     lengths = column.list.len().fill_null(0).to_numpy().astype(np.int64)
     inner = column.drop_nulls().list.explode(empty_as_null=False) if len(column) else column.list.explode()
@@ -239,19 +247,20 @@ def _lists(column: pl.Series, policy: str, lane: int) -> pl.Series:
     totals = np.zeros(len(hashed) + 1, np.uint64)
     np.cumsum(combine(hashed, places(lengths)), out=totals[1:])
     sums = totals[ends] - totals[ends - lengths] + mix(lengths.astype(np.uint64) + np.uint64(1))
-    return _with_nulls(column, sums, lane)
+    return _with_nulls(column, sums, lane).alias(name)
 
 
 def _structs(column: pl.Series, policy: str, lane: int) -> pl.Series:
+    name, column = column.name, column.alias(_PLAIN)
     sums = np.zeros(len(column), np.uint64)
     for field in _fields(column.dtype):
         values = column.struct.field(field.name)
         sums += mix(_hashed(values, policy, lane) * np.uint64(salt(field.name, lane)))
-    return _with_nulls(column, sums, lane)
+    return _with_nulls(column, sums, lane).alias(name)
 
 
 def _hashed(values: pl.Series, policy: str, lane: int) -> np.ndarray:
-    return values.to_frame("v").select(cell(pl.col("v"), values.dtype, policy, lane)).to_series().to_numpy()
+    return values.to_frame(_PLAIN).select(cell(pl.col(_PLAIN), values.dtype, policy, lane)).to_series().to_numpy()
 
 
 def _with_nulls(column: pl.Series, sums: np.ndarray, lane: int) -> pl.Series:

@@ -10,6 +10,8 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from dedup.lake.contain import Containment, contain
@@ -277,6 +279,39 @@ def test_one_value_in_three_formats(
         found = _found(tmp_path / "lake", _services(tmp_path), policy=policy, keep_cells_mb=keep, near=None)
         assert (policy, edges) == (policy, found.edges.height)
         assert 3 == found.tables.height
+
+
+_MAPS = [[("a", 1), ("b", None)], None, [], [("b", 2)]]
+
+
+@pytest.mark.parametrize(
+    ("values", "types", "needs"),
+    [
+        (_MAPS, (pa.map_(pa.string(), pa.int64()), pa.map_(pa.string(), pa.int8())), {"lossless"}),
+        (_MAPS, (pa.map_(pa.string(), pa.int64()), pa.map_(pa.string(), pa.float64())), {"lossless"}),
+        (["{}", None, "[1]"], (pa.json_(), pa.string()), {"strict"}),
+        ([1, 0, None], (pa.bool8(), pa.int64()), {"lossless"}),
+        ([1, -90, None], (pa.duration("s"), pa.duration("ns")), {"lossless"}),
+        ([0, 5000, None], (pa.timestamp("us"), pa.timestamp("ns")), {"strict"}),
+        ([0, 1.5, None], (pa.float16(), pa.float64()), {"lossless"}),
+    ],
+    ids=["map", "map of floats", "json", "bool8", "duration", "timestamp", "half"],
+)
+@pytest.mark.parametrize("keep", [0, 64])
+def test_types_that_few_write(
+    values: list[object], types: tuple[pa.DataType, pa.DataType], needs: set[str], keep: int, tmp_path: Path
+) -> None:
+    """Maps, extensions, durations and half floats are compared by value, whatever the width of what stores them."""
+    (tmp_path / "lake").mkdir()
+    scale = {pa.duration("ns"): 10**9, pa.timestamp("ns"): 10**3}.get(types[1], 1)
+    for name, of, times in (("a", types[0], 1), ("b", types[1], scale)):
+        given = values if times == 1 else [None if value is None else value * times for value in values]
+        pq.write_table(pa.table({"v": pa.array(given, of)}), tmp_path / "lake" / f"{name}.parquet", version="1.0")
+
+    edges = _found(tmp_path / "lake", _services(tmp_path), keep_cells_mb=keep).edges
+
+    assert [("a.parquet", "b.parquet"), ("b.parquet", "a.parquet")] == edges.select("child", "parent").rows()
+    assert needs == set(edges["needs"])
 
 
 def test_renamed_columns_are_suggested(tmp_path: Path) -> None:

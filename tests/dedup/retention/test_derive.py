@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -155,6 +156,33 @@ def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, rows: lis
             (root.parent / "made").mkdir()
             (made,) = rebuild(priced.recipe, recipes, sources, root.parent / "made")
             assert (root / "part.csv").read_bytes() == made.read_bytes()
+
+
+def test_a_compressed_file_comes_back_as_a_copy_alone(tmp_path: Path) -> None:
+    """How a program packs bytes is not known, and said so; what is packed can be a parent like any other."""
+    root = _lake(tmp_path)
+    text, part = people().write_csv().encode(), people()[50:350].write_csv().encode()
+    for name, content in (
+        ("whole.csv.gz", gzip.compress(text, mtime=0)),
+        ("later.csv.gz", gzip.compress(text, mtime=1)),
+        ("part.csv.gz", gzip.compress(part)),
+        ("part.csv", part),
+    ):
+        (root / name).write_bytes(content)
+
+    assert "compressed" == tried(root, "part.csv.gz", "whole.csv.gz")[0].refused
+    assert "bytes" == tried(root, "later.csv.gz", "whole.csv.gz")[0].recipe.method
+    assert "rows" == _comes_back(root, "part.csv", "whole.csv.gz")[0]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_odd_names_come_back(tmp_path: Path, kind: str) -> None:
+    """Columns whose names are patterns, or differ in case alone, and folders with brackets are no obstacle."""
+    root = _lake(tmp_path / "[1]")
+    whole = people().select(pl.col("id").alias("*"), pl.col("id").alias("A"), pl.col("flag").alias("a"), place="score")
+    for name, frame in (("whole", whole), ("part", whole[300:20:-1])):
+        WRITERS["plain.csv" if kind == "csv" else "polars.parquet"](frame, root / f"{name}.{kind}")
+    assert "rows" == _comes_back(root, f"part.{kind}", f"whole.{kind}")[0]
 
 
 def test_what_saves_nothing_has_no_recipe(tmp_path: Path) -> None:
