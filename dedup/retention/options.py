@@ -49,7 +49,7 @@ class Reason(StrEnum):
     TOO_SLOW = "too_slow", "Rebuilding it takes longer than those who need it can wait."
     DEARER = "dearer", "Rebuilding it when it is needed costs as much as keeping it."
     NO_SAVING = "no_saving", "Its recipe takes as many bytes as the table."
-    COMPRESSED = "compressed", "A compressed file comes back as a copy of another alone, not from rows."
+    COMPRESSED = "compressed", "How it was compressed cannot be told: its rows do not bring its bytes back."
     CHANGED = "changed", "It was written to since the lake was scanned."
     PARENT = "parent", "Others are rebuilt from it."
     CHEAPEST = "cheapest", "Keeping it is part of the cheapest plan."
