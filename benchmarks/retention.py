@@ -26,12 +26,12 @@ from rich.table import Table
 
 from dedup.lake.contain import contain
 from dedup.lake.survey import survey
-from dedup.retention.deletion import Keeper
-from dedup.retention.graph import Graph
-from dedup.retention.optimise import greedy, optimal
-from dedup.retention.plan import Plan, Planner
-from dedup.retention.rows import Sources
-from dedup.retention.store import Recipes
+from dedup.retention.planning.graph import Graph
+from dedup.retention.planning.optimise import greedy, optimal
+from dedup.retention.planning.plan import Plan, Planner
+from dedup.retention.recipes.sources import Sources
+from dedup.retention.recipes.store import Recipes
+from dedup.retention.trash.deletion import Keeper
 from schemas.recipe.lake import Lake
 from schemas.recipe.retention import Retention, Use
 from warehouse.progress import Silent

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dedup.retention.deletion import Done, Keeper
-from dedup.retention.journal import Event
+from dedup.retention.trash.deletion import Done, Keeper
+from dedup.retention.trash.journal import Event
 from flows.lake_steps import LakeRun, recipes_of
 from warehouse.house import Warehouse
 from warehouse.progress import Progress

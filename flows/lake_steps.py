@@ -14,14 +14,14 @@ from typing import Any
 import polars as pl
 
 from dedup.lake.contain import Containment, contain
+from dedup.lake.files.tables import Table
 from dedup.lake.survey import survey
-from dedup.lake.tables import Table
-from dedup.retention.attic import FOLDER, Attic
-from dedup.retention.journal import Event
-from dedup.retention.plan import Plan, Planner, retention_frame
+from dedup.retention.planning.plan import Plan, Planner, retention_frame
+from dedup.retention.recipes.sources import Sources
+from dedup.retention.recipes.store import Recipes
 from dedup.retention.report.page import write as write_page
-from dedup.retention.rows import Sources
-from dedup.retention.store import Recipes
+from dedup.retention.trash.attic import FOLDER, Attic
+from dedup.retention.trash.journal import Event
 from flows.frames import publish_frames, scratch
 from flows.lake_job import Job, remember
 from schemas.ids import canonical_json, digest

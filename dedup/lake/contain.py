@@ -14,18 +14,18 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from dedup.lake.edges import edge_frame
-from dedup.lake.exact import Context, Solved, Task, solve
-from dedup.lake.min_max import Pairs, Statistics, prune
-from dedup.lake.near import measured
-from dedup.lake.paper import content_pruned, min_max, schema_edges, survival_bound
-from dedup.lake.projections import Projector
-from dedup.lake.samples import SAMPLE_ROWS
-from dedup.lake.schema_graph import Group, schema_groups
-from dedup.lake.suggestions import suggestions
+from dedup.lake.files.tables import rejection_frame, table_frame
+from dedup.lake.fingerprints.equality import column_key
+from dedup.lake.fingerprints.projections import Projector
+from dedup.lake.proving.edges import edge_frame
+from dedup.lake.proving.exact import Context, Solved, Task, solve
+from dedup.lake.proving.min_max import Pairs, Statistics, prune
+from dedup.lake.proving.near import measured
+from dedup.lake.proving.paper import content_pruned, min_max, schema_edges, survival_bound
+from dedup.lake.proving.samples import SAMPLE_ROWS
+from dedup.lake.proving.schema_graph import Group, schema_groups
+from dedup.lake.proving.suggestions import suggestions
 from dedup.lake.survey import Survey, engine_of, store_of
-from dedup.lake.tables import rejection_frame, table_frame
-from dedup.lake.values import column_key
 from schemas.errors import Unreadable
 from schemas.lake import COLUMN_SUGGESTION, NEAR_CONTAINMENT, STAGE_LEDGER
 from schemas.recipe.lake import Lake

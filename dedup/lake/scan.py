@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import partial
 
-from dedup.lake.large import read_one_by_one
-from dedup.lake.packed import SUFFIXES
-from dedup.lake.small import TEXT_CELLS, read_together
-from dedup.lake.storage import File, Storage
-from dedup.lake.store import Store
-from dedup.lake.tables import Found
+from dedup.lake.files.compression import SUFFIXES
+from dedup.lake.files.storage import File, Storage
+from dedup.lake.files.tables import Found
+from dedup.lake.fingerprints.store import Store
+from dedup.lake.large_files import read_one_by_one
+from dedup.lake.small_files import TEXT_CELLS, read_together
 from warehouse.engines import Engine
 from warehouse.progress import Progress
 

@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from dedup.lake.faults import NotATable
+from dedup.lake.files.faults import NotATable
+from dedup.lake.files.storage import File, Storage, local_file
+from dedup.lake.files.tables import Found, Rejection, Table, grouped, joined
+from dedup.lake.fingerprints.store import Store
 from dedup.lake.scan import scan
-from dedup.lake.storage import File, Storage, local_file
-from dedup.lake.store import Store
-from dedup.lake.tables import Found, Rejection, Table, grouped, joined
 from schemas.errors import Unreadable
 from schemas.recipe.lake import Lake
 from warehouse.engines import Engine, engine

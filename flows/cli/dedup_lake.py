@@ -178,7 +178,7 @@ def plan(asked: str | None, settings: Path | None, limit: int, root: Path, *, ma
 
 
 def _kept(shown: Mapping[str, Any]) -> list[tuple[str, int, str]]:
-    from dedup.retention.options import Reason
+    from dedup.retention.planning.options import Reason
 
     return [(reason, count, Reason(reason).meaning) for reason, count in shown["refused"].items()]
 

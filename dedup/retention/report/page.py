@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from dedup.retention.options import Reason
+from dedup.retention.planning.options import Reason
 from dedup.retention.report.graph import HEIGHT, WIDTH, drawings
 from warehouse.figures import beside, money, share, size
 from warehouse.report.pages import environment, write_page

@@ -23,9 +23,9 @@ import pytest
 import zstandard
 
 from dedup.lake.contain import contain
-from dedup.lake.readers import BLOCK
-from dedup.lake.rows import fingerprints, read, rows_digest
-from dedup.lake.storage import File, Storage
+from dedup.lake.files.frames import BLOCK
+from dedup.lake.files.storage import File, Storage
+from dedup.lake.fingerprints.rows import fingerprints, read, rows_digest
 from dedup.lake.survey import Survey, survey
 from schemas.errors import InputError
 from schemas.recipe.lake import Lake
@@ -599,7 +599,7 @@ import sys
 from pathlib import Path
 from dedup.lake import scan
 from dedup.lake.contain import contain
-from dedup.lake.storage import Storage
+from dedup.lake.files.storage import Storage
 from dedup.lake.survey import survey
 from schemas.recipe.lake import Lake
 from warehouse.stages import Services, Workspace

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from dedup.lake.contain import Containment, contain
-from dedup.lake.rows import read
+from dedup.lake.fingerprints.rows import read
 from dedup.lake.survey import survey
 from schemas.errors import UsageError, WarehouseError
 from schemas.recipe.lake import Lake

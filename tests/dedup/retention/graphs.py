@@ -6,7 +6,7 @@ from itertools import product
 
 from hypothesis import strategies as st
 
-from dedup.retention.graph import Graph
+from dedup.retention.planning.graph import Graph
 
 costs = st.integers(0, 60)
 

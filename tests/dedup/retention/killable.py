@@ -18,10 +18,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from dedup.retention import deletion, files
-from dedup.retention.deletion import Keeper
-from dedup.retention.journal import Journal
-from dedup.retention.store import Recipes
+from dedup.retention import files
+from dedup.retention.recipes.store import Recipes
+from dedup.retention.trash import deletion
+from dedup.retention.trash.deletion import Keeper
+from dedup.retention.trash.journal import Journal
 
 taken, last = 0, int(sys.argv[3])
 

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import polars as pl
 
+from dedup.lake.files.storage import Storage
+from dedup.lake.files.tables import Table, grouped, joined
+from dedup.lake.fingerprints.store import Store
 from dedup.lake.scan import scan
-from dedup.lake.storage import Storage
-from dedup.lake.store import Store
-from dedup.lake.tables import Table, grouped, joined
-from dedup.retention.derive import Pair, derive
-from dedup.retention.recipe import Recipe
-from dedup.retention.rows import Sources
-from dedup.retention.store import Priced, Recipes
+from dedup.retention.recipes.derive import Pair, derive
+from dedup.retention.recipes.recipe import Recipe
+from dedup.retention.recipes.sources import Sources
+from dedup.retention.recipes.store import Priced, Recipes
 from schemas.lake import CONTAINMENT
 from warehouse.engines import LocalEngine
 from warehouse.progress import Silent

@@ -1,0 +1,375 @@
+"""CSV: how a file is written, and its records as columns of text.
+
+Records follow RFC 4180: fields may be quoted, quoted fields may hold separators and line ends. An empty field is null,
+a quoted empty one is the empty text. Every record must have as many fields as the first; blank lines are no records,
+except between the records of a single column, where they are nulls.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import re
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import polars as pl
+
+from dedup.lake.files.faults import NotATable
+
+__all__ = [
+    "Dialect",
+    "Script",
+    "blank_end",
+    "blocks",
+    "first_record",
+    "has_multibyte",
+    "is_wide",
+    "opening",
+    "parse_together",
+    "sniff",
+    "unicode",
+]
+
+_SEPARATORS = ",;\t|"
+_BOM = b"\xef\xbb\xbf"
+_QUOTE, _NEWLINE = ord('"'), ord("\n")
+_SAMPLE = 50
+_HEAD = 1 << 16
+_LONGEST = 1 << 26
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
+_YEAR = re.compile(r"[12]\d{3}")
+_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
+
+
+class Script(NamedTuple):
+    """How text is written, whatever it says.
+
+    Parameters
+    ----------
+    encoding
+        utf-8, utf-16 or cp1252.
+    newline
+        What ends a line: a line feed, after a carriage return or not; or a carriage return where there is no line feed.
+    """
+
+    encoding: str = "utf-8"
+    newline: str = "\n"
+
+    @classmethod
+    def of(cls, encoding: str, *, feeds: bool) -> Script:
+        """Return the script of a text that has line ``feeds`` or not."""
+        return cls(encoding, "\n" if feeds else "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a CSV file is written.
+
+    Parameters
+    ----------
+    header
+        Whether the first record names the columns; they are called ``column_1``, ... otherwise.
+    encoding, newline
+        As `Script` has them.
+    """
+
+    separator: str
+    names: tuple[str, ...]
+    header: bool = True
+    encoding: str = "utf-8"
+    newline: str = "\n"
+
+    def told(self) -> dict[str, Any]:
+        """Return the dialect as a JSON object, without the names."""
+        return {name: value for name, value in asdict(self).items() if name != "names"}
+
+
+def unicode(content: bytes) -> tuple[bytes, Script]:
+    """Return a file's text in UTF-8 without a byte order mark, its lines ended by line feeds, and how it was written.
+
+    Raises
+    ------
+    NotATable
+        ``empty``, ``binary``, ``mixed_encoding`` or ``unknown_encoding``.
+    """
+    encoding = _encoding_of(content)
+    try:
+        text = content.removeprefix(_BOM) if encoding == "utf-8" else content.decode(encoding).encode()
+    except UnicodeDecodeError as error:
+        raise NotATable("unknown_encoding", f"it begins as UTF-16 and is not: {error.reason}") from error
+    script = Script.of(encoding, feeds=b"\n" in text)
+    if not text.strip():
+        raise NotATable("empty", f"{len(content)} bytes, and nothing but white space among them")
+    return _fed(text, script), script
+
+
+def opening(head: bytes, script: Script) -> bytes:
+    """Return the beginning of a longer text as `unicode` returns a whole one; its last character may be missing."""
+    text = head.removeprefix(_BOM) if script.encoding == "utf-8" else head
+    return _fed(text.decode(script.encoding, errors="ignore").encode(), script)
+
+
+def _fed(text: bytes, script: Script) -> bytes:
+    return text.replace(b"\r", b"\n") if script.newline == "\r" else text
+
+
+def is_wide(head: bytes) -> bool:
+    """Tell whether a text begins with a byte order mark of UTF-16."""
+    return head[:2] in (b"\xff\xfe", b"\xfe\xff")
+
+
+def _encoding_of(content: bytes) -> str:
+    """Return the encoding that all of ``content`` is written in; raises like `unicode`."""
+    if is_wide(content):
+        return "utf-16"
+    if b"\x00" in content:
+        raise NotATable("binary", f"a zero byte at {content.index(0)}: this is no text")
+    if content.isascii():
+        return "utf-8"
+    try:
+        content.decode()
+    except UnicodeDecodeError as error:
+        if has_multibyte(content):
+            detail = f"byte {error.start} is not UTF-8, other characters are"
+            raise NotATable("mixed_encoding", detail) from error
+        try:
+            content.decode("cp1252")
+        except UnicodeDecodeError as other:
+            raise NotATable("unknown_encoding", f"byte {other.start} is neither UTF-8 nor Windows-1252") from error
+        return "cp1252"
+    return "utf-8"
+
+
+def has_multibyte(content: bytes) -> bool:
+    """Tell whether some bytes are a character of UTF-8 beyond ASCII."""
+    return bool(_MULTIBYTE.search(content))
+
+
+def first_record(text: bytes) -> bytes:
+    """Return the bytes of the first record, line end included."""
+    end = text.find(b"\n") + 1
+    while end and text.count(b'"', 0, end) % 2:
+        end = text.find(b"\n", end) + 1
+    return text[: end or len(text)]
+
+
+def sniff(text: bytes, script: Script) -> Dialect:
+    """Find out how a file is written from its first records.
+
+    Raises
+    ------
+    NotATable
+        ``duplicate_columns`` or ``quotes``.
+    """
+    first = first_record(text).decode().strip("\r\n")
+    if first.count('"') % 2:
+        raise NotATable("quotes", "the first record opens a quotation that is never closed")
+    dialect = _plain(first) or _from_body(first, text[:_HEAD].decode(errors="ignore"))
+    if len(set(dialect.names)) < len(dialect.names):
+        twice = next(name for name in dialect.names if dialect.names.count(name) > 1)
+        raise NotATable("duplicate_columns", f"{twice!r} names {dialect.names.count(twice)} columns")
+    return replace(dialect, encoding=script.encoding, newline=script.newline)
+
+
+@lru_cache(maxsize=1024)
+def _plain(first: str) -> Dialect | None:
+    """Return the dialect if the first record alone tells it: one candidate for the separator, and no numbers."""
+    candidates = [separator for separator in _SEPARATORS if separator in first]
+    if len(candidates) > 1:
+        return None
+    separator = (candidates or [_SEPARATORS[0]])[0]
+    names = _fields(first, separator)
+    return None if any(map(_is_value, names)) else Dialect(separator, _named(names))
+
+
+def _from_body(first: str, head: str) -> Dialect:
+    lines = head.splitlines()[1:_SAMPLE]
+    width = {separator: len(_fields(first, separator)) for separator in _SEPARATORS}
+
+    def fit(separator: str) -> tuple[int, int]:
+        return sum(len(_fields(line, separator)) == width[separator] > 1 for line in lines), width[separator]
+
+    separator = max(_SEPARATORS, key=fit)
+    names = _fields(first, separator)
+    second = _fields(lines[0], separator) if lines else []
+    alike = [bool(_NUMBER.fullmatch(name)) for name in names] == [bool(_NUMBER.fullmatch(value)) for value in second]
+    if alike and any(map(_is_value, names)):
+        return Dialect(separator, _named([""] * len(names)), header=False)
+    return Dialect(separator, _named(names))
+
+
+def _named(names: list[str]) -> tuple[str, ...]:
+    """Call a column without a name by its place."""
+    return tuple(name or f"column_{place}" for place, name in enumerate(names, start=1))
+
+
+def _is_value(text: str) -> bool:
+    return bool(_NUMBER.fullmatch(text)) and not _YEAR.fullmatch(text)
+
+
+def _fields(record: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([record], delimiter=separator), [""])
+    except csv.Error as error:
+        raise NotATable("malformed", f"the record {record[:40]!r}... cannot be split: {error}") from error
+
+
+def parse_together(
+    bodies: list[bytes], dialect: Dialect, first_line: int = 2
+) -> tuple[pl.DataFrame, list[int], dict[int, NotATable]]:
+    """Read the records of several files of one dialect at once.
+
+    Parameters
+    ----------
+    bodies
+        UTF-8 text without the header.
+    first_line
+        Number of the record that begins each body, for what is said of faults.
+
+    Returns
+    -------
+    tuple
+        All records as text; the number of records of each file; what is wrong with the files that have none.
+    """
+    bodies = [body.rstrip(b"\r\n") for body in bodies]
+    faults = {
+        place: NotATable("quotes", "a quotation is opened and never closed")
+        for place, body in enumerate(bodies)
+        if body.count(b'"') % 2
+    }
+    while True:
+        good = [place for place, body in enumerate(bodies) if place not in faults and body]
+        together = b"\n".join(bodies[place] for place in good)
+        starts, lengths, fields = _records(together, dialect.separator)
+        owner = _owners(starts, [len(bodies[place]) for place in good])
+        wrong = np.flatnonzero(fields != len(dialect.names))
+        if not len(wrong):
+            break
+        blank = set(owner[wrong[lengths[wrong] == 0]].tolist())
+        for record in wrong[lengths[wrong] > 0][::-1].tolist():
+            line = record - int(np.searchsorted(owner, owner[record])) + first_line
+            faults[good[owner[record]]] = _ragged(line, int(fields[record]), dialect)
+        for number in blank:
+            bodies[good[number]] = _without_blank_lines(bodies[good[number]])
+    rows = np.zeros(len(bodies), np.int64)
+    rows[good] = np.bincount(owner, minlength=len(good)) if good else []
+    return _parsed(bodies, good, rows, dialect, faults)
+
+
+def _parsed(
+    bodies: list[bytes], good: list[int], rows: np.ndarray, dialect: Dialect, faults: dict[int, NotATable]
+) -> tuple[pl.DataFrame, list[int], dict[int, NotATable]]:
+    try:
+        frame = _frame_of(b"\n".join(bodies[place] for place in good), dialect)
+        if frame.height == rows.sum():
+            return frame, rows.tolist(), faults
+        told = f"{frame.height} records where the quotes make {rows.sum()}"
+    except pl.exceptions.PolarsError as error:
+        told = str(error).split("\n")[0]
+    if len(good) == 1:
+        faults = {**faults, good[0]: NotATable("quotes", told)}
+        return _frame_of(b"", dialect), [0] * len(bodies), faults
+    frames = []
+    for place in good:
+        frame, counted, found = parse_together([bodies[place]], dialect)
+        frames.append(frame)
+        rows[place] = counted[0]
+        faults.update((place, fault) for fault in found.values())
+    return pl.concat(frames), rows.tolist(), faults
+
+
+def _frame_of(body: bytes, dialect: Dialect) -> pl.DataFrame:
+    """Read well-formed records as columns of text."""
+    schema = dict.fromkeys(dialect.names, pl.String)
+    if not body:
+        return pl.DataFrame(schema=schema)
+    return pl.read_csv(body, has_header=False, schema=schema, separator=dialect.separator, infer_schema=False)
+
+
+def blocks(handle: IO[bytes], script: Script, size: int, *, quoted: bool = True) -> Iterator[bytes]:
+    """Cut a file into runs of whole records of about ``size`` bytes, as UTF-8 without byte order mark, header included.
+
+    Parameters
+    ----------
+    quoted
+        Whether a line end between quotes is part of a record.
+
+    Raises
+    ------
+    NotATable
+        ``quotes`` if no record ends within 64 MiB.
+    """
+    rest = b""
+    for text in _texts(handle, script, size):
+        rest += text
+        end = _record_end(rest) if quoted else rest.rfind(b"\n") + 1
+        if end:
+            yield rest[:end]
+            rest = rest[end:]
+        elif len(rest) > _LONGEST:
+            raise NotATable("quotes", f"no record ends within {_LONGEST} bytes")
+    if rest:
+        yield rest
+
+
+def _texts(handle: IO[bytes], script: Script, size: int) -> Iterator[bytes]:
+    """Yield a file's text as `unicode` would return it, ``size`` bytes of the file at a time."""
+    decoder = None if script.encoding == "utf-8" else codecs.getincrementaldecoder(script.encoding)()
+    mark = _BOM if decoder is None else b""
+    while chunk := handle.read(size):
+        text = chunk.removeprefix(mark) if decoder is None else decoder.decode(chunk).encode()
+        mark = b""
+        yield _fed(text, script)
+
+
+def blank_end(body: bytes) -> bytes:
+    """Return the blank lines that a run of records ends with: nulls of a single column if records follow."""
+    records = body.rstrip(b"\r\n")
+    return body[len(records) :].removeprefix(b"\r").removeprefix(b"\n") if records else body
+
+
+def _record_end(text: bytes) -> int:
+    """Return where the last whole record ends."""
+    end = text.rfind(b"\n") + 1
+    while end and text.count(b'"', 0, end) % 2:
+        end = text.rfind(b"\n", 0, end - 1) + 1
+    return end
+
+
+def _records(text: bytes, separator: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where each record starts, its length without line end, and its number of fields."""
+    if not text:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
+    codes = np.frombuffer(text, np.uint8)
+    ends, separators = codes == _NEWLINE, codes == ord(separator)
+    if b'"' in text:
+        outside = (np.cumsum(codes == _QUOTE, dtype=np.uint8) & 1) == 0
+        ends &= outside
+        separators &= outside
+    stops = np.append(np.flatnonzero(ends), len(codes))
+    starts = np.concatenate(([0], stops[:-1] + 1))
+    lengths = stops - starts
+    lengths -= (lengths > 0) & (codes[np.maximum(stops - 1, 0)] == ord("\r"))
+    before = np.searchsorted(np.flatnonzero(separators), np.append(starts, len(codes)))
+    return starts, lengths, np.diff(before) + 1
+
+
+def _owners(starts: np.ndarray, sizes: list[int]) -> np.ndarray:
+    """Return for each record the number of the body that it stands in, bodies being joined by line ends."""
+    begins = np.cumsum([0, *(size + 1 for size in sizes)])
+    return np.searchsorted(begins, starts, side="right") - 1
+
+
+def _ragged(line: int, fields: int, dialect: Dialect) -> NotATable:
+    found = f"record {line} has {fields} fields, the first has {len(dialect.names)}"
+    return NotATable("ragged", f"{found} (separator {dialect.separator!r})")
+
+
+def _without_blank_lines(body: bytes) -> bytes:
+    starts, lengths, _ = _records(body, _SEPARATORS[0])
+    kept = [body[start : start + size] for start, size in zip(starts.tolist(), lengths.tolist(), strict=True) if size]
+    return b"\n".join(kept)

@@ -1,0 +1,1 @@
+"""The stages that prove containment, and what is said of each edge."""

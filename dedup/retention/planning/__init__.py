@@ -1,0 +1,1 @@
+"""Which tables would go: prices, options, and the cheapest choice."""

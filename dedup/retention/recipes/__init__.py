@@ -1,0 +1,1 @@
+"""How a deleted table is made again, byte for byte."""

@@ -1,0 +1,1 @@
+"""Deleting tables and bringing them back, so that nothing is lost."""
