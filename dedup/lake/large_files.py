@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +11,6 @@ import pyarrow.parquet as pq
 
 from dedup.lake.files import delimited
 from dedup.lake.files.compression import unpacked
-from dedup.lake.files.delimited import Script
 from dedup.lake.files.faults import NotATable
 from dedup.lake.files.frames import (
     BLOCK,
@@ -23,6 +21,7 @@ from dedup.lake.files.frames import (
     pieces,
 )
 from dedup.lake.files.json_lines import merged_schema, schema_text
+from dedup.lake.files.scripts import Chunks, Script, opening, unicode
 from dedup.lake.files.storage import File, Storage
 from dedup.lake.files.tables import Column, Found, Print
 from dedup.lake.fingerprints import bounds
@@ -46,60 +45,6 @@ def read_one_by_one(storage: Storage, files: list[tuple[File, str]]) -> Iterator
             yield Found(file, of, print_, name, file.bytes)
 
 
-class _Chunks:
-    """Tells how a text is written that comes in chunks, as `delimited.unicode` does of one that is whole."""
-
-    def __init__(self) -> None:
-        self.head, self.bytes = b"", 0
-        self._feeds = False
-        self._utf8, self._utf16 = (codecs.getincrementaldecoder(name)() for name in ("utf-8", "utf-16"))
-        self._valid, self._multibyte, self._windows, self._zero = True, False, True, False
-
-    def feed(self, chunk: bytes) -> None:
-        self.head = self.head or chunk
-        self.bytes += len(chunk)
-        if delimited.is_wide(self.head):
-            self._feeds = "\n" in self._wide(chunk) or self._feeds
-            return
-        self._feeds = self._feeds or b"\n" in chunk
-        self._zero = self._zero or b"\x00" in chunk
-        if chunk.isascii() and self._valid and not self._utf8.getstate()[0]:
-            return
-        self._multibyte = self._multibyte or delimited.has_multibyte(chunk)
-        try:
-            if self._valid:
-                self._utf8.decode(chunk)
-        except UnicodeDecodeError:
-            self._valid = False
-        try:
-            chunk.decode("cp1252")
-        except UnicodeDecodeError:
-            self._windows = False
-
-    def _wide(self, chunk: bytes, *, final: bool = False) -> str:
-        try:
-            return self._utf16.decode(chunk, final)
-        except UnicodeDecodeError as error:
-            raise NotATable("unknown_encoding", f"it begins as UTF-16 and is not: {error.reason}") from error
-
-    def script(self) -> Script:
-        return Script.of(self._encoding(), feeds=self._feeds)
-
-    def _encoding(self) -> str:
-        if delimited.is_wide(self.head):
-            self._wide(b"", final=True)
-            return "utf-16"
-        if self._zero:
-            raise NotATable("binary", "it holds zero bytes: this is no text")
-        if self._valid and not self._utf8.getstate()[0]:
-            return "utf-8"
-        if self._multibyte:
-            raise NotATable("mixed_encoding", "some characters are UTF-8, others are not")
-        if not self._windows:
-            raise NotATable("unknown_encoding", "it is neither UTF-8 nor Windows-1252")
-        return "cp1252"
-
-
 def _parquet(storage: Storage, file: File, name: str) -> Print:
     """Return the columns, rows and statistics that the footer of a large file tells."""
     with storage.local(file) as path:
@@ -113,7 +58,7 @@ def _parquet(storage: Storage, file: File, name: str) -> Print:
 
 def _text(storage: Storage, file: File, of: str, name: str) -> Print:
     """Return the columns, rows and statistics of a large file of text, reading it piece by piece."""
-    chunks = _Chunks()
+    chunks = Chunks()
     with storage.open(file) as packed, unpacked(packed) as handle:
         while chunk := handle.read(_CHUNK):
             chunks.feed(chunk)
@@ -121,7 +66,7 @@ def _text(storage: Storage, file: File, of: str, name: str) -> Print:
     if of == "jsonl":
         return _json_outline(storage, file, name, script)
     whole = chunks.bytes == len(chunks.head)
-    text = delimited.unicode(chunks.head)[0] if whole else delimited.opening(chunks.head, script)
+    text = unicode(chunks.head)[0] if whole else opening(chunks.head, script)
     found = delimited.sniff(text, script)
     columns = tuple(Column(column, "String", "text") for column in found.names)
     empty = Print(name, 0, columns, dialect=found.told())

@@ -18,6 +18,7 @@ from dedup.lake.files import delimited
 from dedup.lake.files.compression import codec, unpacked
 from dedup.lake.files.faults import NotATable
 from dedup.lake.files.frames import columns_of, content_frame, leaf_frame, naming_faults
+from dedup.lake.files.scripts import unicode
 from dedup.lake.files.storage import File, Storage
 from dedup.lake.files.tables import Column, Found, Print
 from dedup.lake.fingerprints.small_tables import Part, fingerprints, statistics
@@ -148,7 +149,7 @@ class _Batch:
         together: dict[delimited.Dialect, list[Content]] = defaultdict(list)
         for one, content in contents:
             try:
-                text, script = delimited.unicode(content)
+                text, script = unicode(content)
                 dialect = delimited.sniff(text, script)
             except NotATable as fault:
                 self.found.append(replace(one, print=fault))

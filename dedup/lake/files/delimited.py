@@ -7,62 +7,35 @@ except between the records of a single column, where they are nulls.
 
 from __future__ import annotations
 
-import codecs
 import csv
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 import numpy as np
 import polars as pl
 
 from dedup.lake.files.faults import NotATable
+from dedup.lake.files.scripts import Script, texts
 
 __all__ = [
     "Dialect",
-    "Script",
     "blank_end",
     "blocks",
     "first_record",
-    "has_multibyte",
-    "is_wide",
-    "opening",
     "parse_together",
     "sniff",
-    "unicode",
 ]
 
 _SEPARATORS = ",;\t|"
-_BOM = b"\xef\xbb\xbf"
 _QUOTE, _NEWLINE = ord('"'), ord("\n")
 _SAMPLE = 50
 _HEAD = 1 << 16
 _LONGEST = 1 << 26
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _YEAR = re.compile(r"[12]\d{3}")
-_MULTIBYTE = re.compile(rb"[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}")
-
-
-class Script(NamedTuple):
-    """How text is written, whatever it says.
-
-    Parameters
-    ----------
-    encoding
-        utf-8, utf-16 or cp1252.
-    newline
-        What ends a line: a line feed, after a carriage return or not; or a carriage return where there is no line feed.
-    """
-
-    encoding: str = "utf-8"
-    newline: str = "\n"
-
-    @classmethod
-    def of(cls, encoding: str, *, feeds: bool) -> Script:
-        """Return the script of a text that has line ``feeds`` or not."""
-        return cls(encoding, "\n" if feeds else "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,67 +59,6 @@ class Dialect:
     def told(self) -> dict[str, Any]:
         """Return the dialect as a JSON object, without the names."""
         return {name: value for name, value in asdict(self).items() if name != "names"}
-
-
-def unicode(content: bytes) -> tuple[bytes, Script]:
-    """Return a file's text in UTF-8 without a byte order mark, its lines ended by line feeds, and how it was written.
-
-    Raises
-    ------
-    NotATable
-        ``empty``, ``binary``, ``mixed_encoding`` or ``unknown_encoding``.
-    """
-    encoding = _encoding_of(content)
-    try:
-        text = content.removeprefix(_BOM) if encoding == "utf-8" else content.decode(encoding).encode()
-    except UnicodeDecodeError as error:
-        raise NotATable("unknown_encoding", f"it begins as UTF-16 and is not: {error.reason}") from error
-    script = Script.of(encoding, feeds=b"\n" in text)
-    if not text.strip():
-        raise NotATable("empty", f"{len(content)} bytes, and nothing but white space among them")
-    return _fed(text, script), script
-
-
-def opening(head: bytes, script: Script) -> bytes:
-    """Return the beginning of a longer text as `unicode` returns a whole one; its last character may be missing."""
-    text = head.removeprefix(_BOM) if script.encoding == "utf-8" else head
-    return _fed(text.decode(script.encoding, errors="ignore").encode(), script)
-
-
-def _fed(text: bytes, script: Script) -> bytes:
-    return text.replace(b"\r", b"\n") if script.newline == "\r" else text
-
-
-def is_wide(head: bytes) -> bool:
-    """Tell whether a text begins with a byte order mark of UTF-16."""
-    return head[:2] in (b"\xff\xfe", b"\xfe\xff")
-
-
-def _encoding_of(content: bytes) -> str:
-    """Return the encoding that all of ``content`` is written in; raises like `unicode`."""
-    if is_wide(content):
-        return "utf-16"
-    if b"\x00" in content:
-        raise NotATable("binary", f"a zero byte at {content.index(0)}: this is no text")
-    if content.isascii():
-        return "utf-8"
-    try:
-        content.decode()
-    except UnicodeDecodeError as error:
-        if has_multibyte(content):
-            detail = f"byte {error.start} is not UTF-8, other characters are"
-            raise NotATable("mixed_encoding", detail) from error
-        try:
-            content.decode("cp1252")
-        except UnicodeDecodeError as other:
-            raise NotATable("unknown_encoding", f"byte {other.start} is neither UTF-8 nor Windows-1252") from error
-        return "cp1252"
-    return "utf-8"
-
-
-def has_multibyte(content: bytes) -> bool:
-    """Tell whether some bytes are a character of UTF-8 beyond ASCII."""
-    return bool(_MULTIBYTE.search(content))
 
 
 def first_record(text: bytes) -> bytes:
@@ -304,7 +216,7 @@ def blocks(handle: IO[bytes], script: Script, size: int, *, quoted: bool = True)
         ``quotes`` if no record ends within 64 MiB.
     """
     rest = b""
-    for text in _texts(handle, script, size):
+    for text in texts(handle, script, size):
         rest += text
         end = _record_end(rest) if quoted else rest.rfind(b"\n") + 1
         if end:
@@ -314,16 +226,6 @@ def blocks(handle: IO[bytes], script: Script, size: int, *, quoted: bool = True)
             raise NotATable("quotes", f"no record ends within {_LONGEST} bytes")
     if rest:
         yield rest
-
-
-def _texts(handle: IO[bytes], script: Script, size: int) -> Iterator[bytes]:
-    """Yield a file's text as `unicode` would return it, ``size`` bytes of the file at a time."""
-    decoder = None if script.encoding == "utf-8" else codecs.getincrementaldecoder(script.encoding)()
-    mark = _BOM if decoder is None else b""
-    while chunk := handle.read(size):
-        text = chunk.removeprefix(mark) if decoder is None else decoder.decode(chunk).encode()
-        mark = b""
-        yield _fed(text, script)
 
 
 def blank_end(body: bytes) -> bytes:

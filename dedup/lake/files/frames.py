@@ -12,9 +12,10 @@ import polars as pl
 
 from dedup.lake.files import delimited
 from dedup.lake.files.compression import unpacked
-from dedup.lake.files.delimited import Dialect, Script
+from dedup.lake.files.delimited import Dialect
 from dedup.lake.files.faults import NotATable
 from dedup.lake.files.json_lines import lines_frame, schema_of
+from dedup.lake.files.scripts import Script, unicode
 from dedup.lake.files.storage import Changed, File, Storage
 from dedup.lake.files.tables import Column, Print
 from dedup.lake.files.types import column, family, literal, type_name
@@ -120,7 +121,7 @@ def content_frame(of: str, content: bytes) -> pl.DataFrame:
     """Read a whole Parquet or JSON lines file; see `delimited` for CSV."""
     if of == "parquet":
         return pl.read_parquet(io.BytesIO(content))
-    return lines_frame(delimited.unicode(content)[0])
+    return lines_frame(unicode(content)[0])
 
 
 def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.LazyFrame]:
@@ -139,7 +140,7 @@ def pieces(storage: Storage, of: str, file: File, found: Print) -> Iterator[pl.L
         dialect = dict(found.dialect)
         with storage.open(file) as packed, unpacked(packed) as handle:
             if of == "jsonl" and "schema" not in dialect:
-                yield lines_frame(delimited.unicode(handle.read())[0]).lazy()
+                yield lines_frame(unicode(handle.read())[0]).lazy()
                 return
             script = Script(dialect["encoding"], dialect.get("newline", "\n"))
             texts = delimited.blocks(handle, script, BLOCK, quoted=of == "csv")
