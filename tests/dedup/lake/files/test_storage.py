@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -54,6 +55,7 @@ def test_an_object_store_holds_the_same_lake(tmp_path: Path) -> None:
     frame.write_parquet(tmp_path / "lake" / "whole.parquet")
     frame.head(20).write_parquet(tmp_path / "lake" / "deep" / "part.parquet")
     (tmp_path / "lake" / "c.csv").write_bytes(GOOD)
+    (tmp_path / "lake" / "d.csv.gz").write_bytes(gzip.compress(b"p,q\n1,2\n"))
     fsspec.filesystem("memory").put(str(tmp_path / "lake"), "memory://shop/lake", recursive=True)
     results = []
 
