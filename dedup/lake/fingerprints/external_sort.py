@@ -50,7 +50,8 @@ class Sorter:
         if not self._runs:
             yield sort_distinct(_joined(self._held))
             return
-        self._spill()
+        if self._rows:
+            self._spill()
         ranges = -(-sum(size for _, size in self._runs) // self._most)
         edges = [int(2**64 * place / ranges) for place in range(1, ranges)]
         for cuts in zip(*(_cuts(run, edges) for run in self._runs), strict=True):
