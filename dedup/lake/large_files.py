@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from dedup.lake.files import delimited
 from dedup.lake.files.compression import unpacked
@@ -16,6 +15,7 @@ from dedup.lake.files.frames import (
     BLOCK,
     columns_of,
     content_frame,
+    footer_of,
     leaf_expressions,
     naming_faults,
     pieces,
@@ -48,10 +48,10 @@ def read_one_by_one(storage: Storage, files: list[tuple[File, str]]) -> Iterator
 def _parquet(storage: Storage, file: File, name: str) -> Print:
     """Return the columns, rows and statistics that the footer of a large file tells."""
     with storage.local(file) as path:
+        footer = footer_of(path)
         schema = pl.scan_parquet(path, glob=False, hive_partitioning=False).collect_schema()
         types = [kind for _, kind in leaf_expressions(schema).values()]
         columns = columns_of(schema)
-        footer = pq.read_metadata(path)
         told = bounds.of_parquet(footer, [column.name for column in columns], types)
         return Print(name, footer.num_rows, columns, bounds=tuple(one.written() for one in told))
 

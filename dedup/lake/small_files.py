@@ -11,13 +11,11 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pyarrow as pa
-import pyarrow.parquet as pq
 
 from dedup.lake.files import delimited
 from dedup.lake.files.compression import codec, unpacked
 from dedup.lake.files.faults import NotATable
-from dedup.lake.files.frames import columns_of, content_frame, leaf_frame, naming_faults
+from dedup.lake.files.frames import columns_of, content_frame, footer_of, leaf_frame, naming_faults
 from dedup.lake.files.scripts import unicode
 from dedup.lake.files.storage import File, Storage
 from dedup.lake.files.tables import Column, Found, Print
@@ -119,9 +117,9 @@ class _Batch:
         fitting, costs = [], []
         for one, content in contents:
             try:
-                footer = pq.read_metadata(pa.BufferReader(content))
-            except (pa.ArrowException, OSError) as error:
-                self.found.append(replace(one, print=NotATable("malformed", str(error))))
+                footer = footer_of(content)
+            except NotATable as fault:
+                self.found.append(replace(one, print=fault))
                 continue
             cost = footer.num_rows * footer.num_columns * _CELL_BYTES
             if cost > self.keep:

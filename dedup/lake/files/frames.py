@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from dedup.lake.files import delimited
 from dedup.lake.files.compression import unpacked
@@ -24,12 +28,15 @@ __all__ = [
     "BLOCK",
     "columns_of",
     "content_frame",
+    "footer_of",
     "leaf_expressions",
     "leaf_frame",
     "naming_faults",
     "pieces",
 ]
 
+# else polars reads no instants in zones like +02:00, which pandas writes
+os.environ.setdefault("POLARS_IGNORE_TIMEZONE_PARSE_ERROR", "1")
 _TWICE = re.compile("duplicate|more than one occurrence", re.IGNORECASE)
 _WITHIN = re.compile(r'ErrString\("(.*?)(?:\\n| Hint:|"\)|$)')
 BLOCK = 1 << 23
@@ -45,7 +52,7 @@ def naming_faults() -> Iterator[None]:
         raise NotATable("changed_while_read", f"{error}; run again when nobody writes to it") from error
     except OSError as error:
         raise NotATable("unreadable" if error.errno else "malformed", error.strerror or str(error)) from error
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError, ValueError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, pa.ArrowException, ValueError) as error:
         said = _told(error)
         reason = "duplicate_columns" if _TWICE.search(said) else "malformed"
         raise NotATable(reason, said or type(error).__name__) from error
@@ -115,6 +122,23 @@ def _columns(items: tuple[tuple[str, pl.DataType], ...]) -> tuple[Column, ...]:
 def columns_of(schema: pl.Schema) -> tuple[Column, ...]:
     """Return the leaf columns of a schema; raises like `leaf_expressions`."""
     return _columns(tuple(schema.items()))
+
+
+def footer_of(source: Path | bytes) -> pq.FileMetaData:
+    """Return the footer of a Parquet file, given its path or its content.
+
+    Raises
+    ------
+    NotATable
+        ``malformed``, also if it holds a type that would stop the reader.
+    """
+    with naming_faults():
+        footer = pq.read_metadata(pa.BufferReader(source) if isinstance(source, bytes) else source)
+    for place in range(footer.num_columns):
+        column = footer.schema.column(place)
+        if column.converted_type == "INTERVAL":
+            raise NotATable("malformed", f"{column.path!r} is of intervals, which are of no fixed length")
+    return footer
 
 
 def content_frame(of: str, content: bytes) -> pl.DataFrame:

@@ -292,10 +292,11 @@ _MAPS = [[("a", 1), ("b", None)], None, [], [("b", 2)]]
         (["{}", None, "[1]"], (pa.json_(), pa.string()), {"strict"}),
         ([1, 0, None], (pa.bool8(), pa.int64()), {"lossless"}),
         ([1, -90, None], (pa.duration("s"), pa.duration("ns")), {"lossless"}),
+        ([0, 5000, None], (pa.timestamp("us", "UTC"), pa.timestamp("us", "+05:30")), {"lossless"}),
         ([0, 5000, None], (pa.timestamp("us"), pa.timestamp("ns")), {"strict"}),
         ([0, 1.5, None], (pa.float16(), pa.float64()), {"lossless"}),
     ],
-    ids=["map", "map of floats", "json", "bool8", "duration", "timestamp", "half"],
+    ids=["map", "map of floats", "json", "bool8", "duration", "offset", "timestamp", "half"],
 )
 @pytest.mark.parametrize("keep", [0, 64])
 def test_types_that_few_write(

@@ -6,6 +6,7 @@ import bz2
 import gzip
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -86,13 +87,17 @@ def test_a_parquet_file_without_columns_is_rejected(tmp_path: Path) -> None:
     [
         (pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), "duplicate_columns"),
         (pa.table({"a": pa.array([1], pa.decimal256(50, 2))}), "malformed"),
+        (duckdb.sql("SELECT INTERVAL 1 DAY AS a"), "malformed"),
     ],
-    ids=["twice", "too wide"],
+    ids=["twice", "too wide", "interval"],
 )
-def test_a_parquet_file_that_no_frame_holds(bad: pa.Table, reason: str, keep: int, tmp_path: Path) -> None:
+def test_a_parquet_file_that_no_frame_holds(
+    bad: pa.Table | duckdb.DuckDBPyRelation, reason: str, keep: int, tmp_path: Path
+) -> None:
     """Names that do not tell columns apart and types beyond 38 digits are rejected; files read with them are not."""
     (tmp_path / "lake").mkdir()
-    pq.write_table(bad, tmp_path / "lake" / "bad.parquet")
+    path = tmp_path / "lake" / "bad.parquet"
+    bad.write_parquet(str(path)) if isinstance(bad, duckdb.DuckDBPyRelation) else pq.write_table(bad, path)
     for name, rows in (("one", 1), ("two", 2)):
         pl.DataFrame({"a": range(1, rows + 1)}).write_parquet(tmp_path / "lake" / f"{name}.parquet")
     config, services = Lake(path=str(tmp_path / "lake"), keep_cells_mb=keep), Services(Workspace(tmp_path / "house"))
