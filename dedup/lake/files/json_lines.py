@@ -14,6 +14,8 @@ from dedup.lake.files.faults import NotATable
 
 __all__ = ["lines_frame", "merged_schema", "schema_of", "schema_text"]
 
+_MARK = "."
+"""Makes a name of any column one that polars takes for no pattern."""
 _LONG = re.compile(rb"(?<![\w.+-])-?\d{16,}(?![\d.eE])")
 """What may be a whole number that no float equals."""
 
@@ -54,7 +56,9 @@ def _loses_digits(value: Any, of: pl.DataType) -> bool:
 
 def merged_schema(schemas: list[pl.Schema]) -> pl.Schema:
     """Return the schema that holds the values of all ``schemas``."""
-    return pl.concat([pl.DataFrame(schema=schema) for schema in schemas], how="diagonal_relaxed").schema
+    frames = [pl.DataFrame(schema={_MARK + name: of for name, of in schema.items()}) for schema in schemas]
+    merged = pl.concat(frames, how="diagonal_relaxed").schema
+    return pl.Schema({name.removeprefix(_MARK): of for name, of in merged.items()})
 
 
 def schema_text(schema: pl.Schema) -> str:

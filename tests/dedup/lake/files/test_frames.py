@@ -91,13 +91,14 @@ def test_names_that_are_patterns_elsewhere(keep: int, tmp_path: Path) -> None:
     for name in ("*.parquet", "[1]/x?.parquet", "[1]/xy.parquet"):
         frame.write_parquet(folder / name)
     pl.DataFrame({"*": ["1"], "ab": ["5"]}).write_csv(folder / "{a,b}.csv")
+    (folder / "lines.jsonl").write_text('{"*": "1", "^a.*$": [3]}')
     config = Lake(path=str(folder), keep_cells_mb=keep, policy="text")
     services = Services(Workspace(tmp_path / "house"))
 
     found = contain(survey(config, services), config, services)
 
     assert [] == found.rejections.rows()
-    assert 9 == found.edges.height
+    assert 12 == found.edges.height
     table = found.survey.table("*.parquet")
     assert [(1, [3], 5, 7, 8), (2, [], 6, 9, 0)] == pl.concat(read(found.survey.storage, table)).rows()
 
