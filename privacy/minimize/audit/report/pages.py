@@ -34,7 +34,7 @@ def html(result: AuditResult, pareto: str | None = None) -> str:
     pareto
         Drawing of the alternatives, as an SVG element made by this library; it is not escaped.
     """
-    return _pages(escape=True).get_template("report.html").render(_told(result), pareto=pareto)
+    return _pages(escape=True).get_template("audit.html").render(_told(result), pareto=pareto)
 
 
 def markdown(result: AuditResult) -> str:
