@@ -142,5 +142,5 @@ def _grade(slot: Slot, items: list[dict[str, Any]], settings: Verify) -> Iterato
             else:
                 yield Status.AC if report["same"] else Status.WA, "", share
         if not reports:
-            yield (*death(end, limits), end.cpu_s)
+            yield (*death(end), end.cpu_s)
         done += max(1, len(reports))

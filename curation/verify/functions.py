@@ -36,7 +36,7 @@ def limits_of(problem: Problem, settings: Verify) -> Limits:
     return Limits(cpu, wall, memory)
 
 
-def death(end: Exit, limits: Limits) -> tuple[Status, str]:
+def death(end: Exit) -> tuple[Status, str]:
     """Say how a process died that did not finish its work.
 
     Raises
@@ -51,10 +51,6 @@ def death(end: Exit, limits: Limits) -> tuple[Status, str]:
     if end.killed in _KILLED:
         return _KILLED[end.killed], f"stopped after {end.cpu_s:.2f} s of CPU and {end.wall_s:.2f} s of time"
     code = os.waitstatus_to_exitcode(end.status)
-    if code == -signal.SIGXCPU or (code == -signal.SIGKILL and end.cpu_s >= limits.cpu_s):
-        return Status.TLE, f"stopped after {end.cpu_s:.2f} s of CPU"
-    if end.rss_mb > limits.memory_mb:
-        return Status.MLE, f"used {end.rss_mb:.0f} MiB"
     if code == -signal.SIGKILL and end.killed is None:
         return Status.RE, KILLED
     return Status.RE, f"ended by signal {-code}" if code < 0 else f"left with exit status {code}"
@@ -101,7 +97,7 @@ class _Caller:
     def make(self, target: str, calls: Sequence[_Call], *, all_or_none: bool = False) -> _Results:
         """Call ``target`` in one process; with ``all_or_none``, only until the first result that will not do."""
         limits = limits_of(self.problem, self.settings)
-        results = _Results(calls, limits, stop_early=all_or_none or self.settings.stop == "failure")
+        results = _Results(calls, stop_early=all_or_none or self.settings.stop == "failure")
         payload = {
             "program": self.program,
             "prelude": self.problem.spec.get("prelude", ""),
@@ -120,8 +116,8 @@ class _Results:
 
     end: Exit
 
-    def __init__(self, calls: Sequence[_Call], limits: Limits, *, stop_early: bool) -> None:
-        self.calls, self.limits, self.stop_early = calls, limits, stop_early
+    def __init__(self, calls: Sequence[_Call], *, stop_early: bool) -> None:
+        self.calls, self.stop_early = calls, stop_early
         self.nonce = secrets.token_hex(8)
         self.statuses: list[Status] = []
         self.detail = ""
@@ -167,13 +163,19 @@ class _Results:
         """Return a status per call; those without a result get the way the process ended."""
         missing = len(self.calls) - len(self.statuses)
         if missing:
-            status, reason = (self.statuses[-1], "") if self.broken or self._stopped() else death(self.end, self.limits)
+            status, reason = (self.statuses[-1], "") if self.broken or self._stopped() else death(self.end)
             self.detail = self.detail or reason
             return self.statuses + [status] * missing
-        return self.statuses
+        return _within(self.statuses, self.end)
 
     def _stopped(self) -> bool:
         return self.end.killed == "stopped" and not self.end.overflow and bool(self.statuses)
+
+
+def _within(statuses: list[Status], end: Exit) -> list[Status]:
+    """Return the statuses of answers; the last is none in time if it came before anybody saw a limit exceeded."""
+    exceeded = statuses[-1] is Status.AC and end.killed in _KILLED
+    return [*statuses[:-1], _KILLED[end.killed]] if exceeded else statuses
 
 
 def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, isolation: Isolation) -> Judgement:
@@ -197,7 +199,7 @@ def judge_asserts(slot: Slot, problem: Problem, program: str, settings: Verify, 
     cap = 1 << 20
     tester = Child("tester", suite, limits, {"channel": cap})
     ends = slot.run([candidate, tester])
-    statuses, detail = _read_suite(ends[0], ends[1], len(problem.tests), limits)
+    statuses, detail = _read_suite(ends[0], ends[1], len(problem.tests))
     return verdict(statuses, isolation, detail, ends[0].cpu_s, max(end.wall_s for end in ends))
 
 
@@ -224,7 +226,7 @@ def _report(body: bytes) -> tuple[int, str, str]:
     raise InvalidProblemError("the tests wrote to the channel")
 
 
-def _read_suite(candidate: Exit, tester: Exit, total: int, limits: Limits) -> tuple[list[Status], str]:
+def _read_suite(candidate: Exit, tester: Exit, total: int) -> tuple[list[Status], str]:
     """Return a status per test from the tester's reports; what it did not report is the candidate's end."""
     statuses: list[Status] = []
     detail = ""
@@ -239,9 +241,9 @@ def _read_suite(candidate: Exit, tester: Exit, total: int, limits: Limits) -> tu
         statuses.append(Status(said))
         detail = detail or reason
     if len(statuses) < total:
-        status, reason = death(candidate, limits)
+        status, reason = death(candidate)
         if candidate.killed in (None, "finished", "stopped") and tester.killed in _KILLED:
             status, reason = _KILLED[tester.killed], "the tests could not finish on the answers given"
         detail = detail or reason
         statuses += [status] * (total - len(statuses))
-    return statuses, detail
+    return _within(statuses, candidate), detail

@@ -9,7 +9,7 @@ from schemas.enums import Isolation, Status
 
 __all__ = ["VERIFIER_VERSION", "Judgement", "Task", "fault", "verdict"]
 
-VERIFIER_VERSION = "4"
+VERIFIER_VERSION = "5"
 """Changes whenever a verdict may."""
 _LONGEST = 300
 

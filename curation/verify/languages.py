@@ -23,6 +23,8 @@ class Language:
         Command whose first word is looked up here; the other is empty.
     check
         What makes the interpreter read a program without running it.
+    dialects
+        Options of the compiler, one set after the other until one takes the program.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Language:
     compiler: tuple[str, ...] = ()
     interpreter: tuple[str, ...] = ()
     check: str = ""
+    dialects: tuple[tuple[str, ...], ...] = ((),)
 
     def command(self) -> list[str]:
         """Return the compiler's or interpreter's command with its full path.
@@ -52,7 +55,12 @@ class Language:
 
 LANGUAGES = {
     "python": Language("python"),
-    "cpp": Language("cpp", "main.cpp", compiler=("g++", "-O2", "-std=c++17", "-o", "program", "main.cpp")),
+    "cpp": Language(
+        "cpp",
+        "main.cpp",
+        compiler=("g++", "-O2", "-o", "program", "main.cpp"),
+        dialects=(("-std=gnu++17",), ("-std=gnu++20",), ("-std=gnu++14",)),
+    ),
     "javascript": Language(
         "javascript", "main.js", interpreter=("node", "--stack-size=4000", "main.js"), check="--check"
     ),

@@ -68,6 +68,7 @@ class _Trial:
         if spoken.source_name is None:
             return None
         work = {"program": program, "source_name": spoken.source_name, "command": spoken.command()}
+        work["dialects"] = spoken.dialects
         if spoken.interpreter:
             self.role, self.payload = "native", work
             return None
@@ -88,7 +89,7 @@ class _Trial:
         (end,) = self.slot.run([child])
         reports = split(end.output["channel"])
         if reports or end.status != 0 or end.overflow:
-            said = json.loads(reports[0])["detail"] if reports else f"compiler: {death(end, limits)[1]}"
+            said = json.loads(reports[0])["detail"] if reports else f"compiler: {death(end)[1]}"
             return said, b""
         return "", end.output["stdout"]
 
@@ -117,7 +118,7 @@ class _Trial:
         return Status.WA, "another output than expected"
 
     def _death(self, end: Exit) -> tuple[Status, str]:
-        status, reason = death(end, self.limits)
+        status, reason = death(end)
         last = _last_line(end.output["stderr"])
         if status is Status.RE and any(word in last for word in _OUT_OF_MEMORY):
             return Status.MLE, last

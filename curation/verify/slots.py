@@ -81,7 +81,7 @@ class Exit:
     status
         Wait status, as `os.waitstatus_to_exitcode` reads it.
     killed
-        The limit it was killed for: ``cpu``, ``wall``, ``memory``; ``stopped`` or ``finished`` if we wanted no more.
+        The limit that it exceeded: ``cpu``, ``wall``, ``memory``; ``stopped`` or ``finished`` if we wanted no more.
     rss_mb
         Peak of resident memory.
     overflow
@@ -183,7 +183,10 @@ class Slot:
             budget = _PATIENCE * max(child.limits.wall_s for child in children) + _GRACE_S
             self._pump(control, wires, budget, enough, linger_s)
             replies = self._reply(len(children))
-            return [self._exit(number, ending, wires) for number, ending in enumerate(replies)]
+            ended = enumerate(zip(children, replies, strict=True))
+            return [
+                self._exit(child, ending, [w for w in wires if w.owner == number]) for number, (child, ending) in ended
+            ]
         except (OSError, ValueError, KeyError, TypeError) as error:
             self.close()
             raise SlotError(f"the sandbox failed: {error!r}") from error
@@ -268,16 +271,24 @@ class Slot:
         return data
 
     @staticmethod
-    def _exit(number: int, ending: Ending, wires: list[Wire]) -> Exit:
-        own = [wire for wire in wires if wire.owner == number]
-        unit = 1 << 20 if sys.platform == "darwin" else 1 << 10
+    def _exit(child: Child, ending: Ending, wires: list[Wire]) -> Exit:
+        rss_mb = ending.rss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
         return Exit(
             ending.status,
-            ending.killed,
+            _exceeded(child.limits, ending, rss_mb) or ending.killed,
             ending.cpu_s,
             ending.wall_s,
-            ending.rss / unit,
-            {wire.name: bytes(wire.data) for wire in own},
-            {wire.name for wire in own if wire.overflow},
-            any(wire.backed_up for wire in own),
+            rss_mb,
+            {wire.name: bytes(wire.data) for wire in wires},
+            {wire.name for wire in wires if wire.overflow},
+            any(wire.backed_up for wire in wires),
         )
+
+
+def _exceeded(limits: Limits, ending: Ending, rss_mb: float) -> str | None:
+    """Return the limit that a process has exceeded, though it may have ended before the zygote looked."""
+    if ending.killed in ("cpu", "wall", "memory"):
+        return ending.killed
+    if ending.cpu_s >= limits.cpu_s:
+        return "cpu"
+    return "memory" if rss_mb > limits.memory_mb else None

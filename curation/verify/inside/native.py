@@ -11,17 +11,29 @@ from .program import offer_input
 __all__ = ["compile_program", "run_native"]
 
 _SAID = 2000
+_PATIENCE_S = 10.0
+"""CPU seconds of compiling after which no further dialect is tried."""
 
 
 def compile_program(payload: dict[str, Any], channel: int) -> None:
-    """Run the compiler on the source, and write the executable, if it makes one, to standard output."""
+    """Run the compiler on the source, and write the executable, if it makes one, to standard output.
+
+    What is no program in one dialect may be one in another; the complaint is the first one's.
+    """
+    import resource
     import subprocess
 
     _write_source(payload)
-    done = subprocess.run(payload["command"], stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+    said = b""
+    for dialect in payload["dialects"]:
+        command = [*payload["command"], *dialect]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)  # noqa: S603
+        said = said or done.stderr[:_SAID]
+        if done.returncode == 0 or resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime > _PATIENCE_S:
+            break
     if done.returncode != 0:
-        said = done.stderr[:_SAID].decode(errors="replace")
-        write_frame(channel, {"status": "CE", "detail": said[:300] or "the compiler gave no reason"})
+        detail = said.decode(errors="replace")[:300]
+        write_frame(channel, {"status": "CE", "detail": detail or "the compiler gave no reason"})
         return
     if os.path.exists("program"):
         with open("program", "rb") as file:

@@ -54,15 +54,11 @@ class _Child:
         """What becomes readable when it ends, where the system has such a thing."""
 
     def reap(self) -> bool:
-        """Note how the child ended, if it has; tell whether it has.
-
-        One that has used up its time counts as killed for it, however late this process came to look.
-        """
+        """Note how the child ended, if it has; tell whether it has."""
         pid, status, usage = os.wait4(self.pid, os.WNOHANG)
         if pid:
             cpu, wall = usage.ru_utime + usage.ru_stime, time.monotonic() - self.started
-            over = "cpu" if cpu >= self.limits.cpu_s else None
-            self.ending = Ending(status, self.killed or over, cpu, wall, usage.ru_maxrss)
+            self.ending = Ending(status, self.killed, cpu, wall, usage.ru_maxrss)
         return self.ending is not None
 
     def kill(self, reason: str) -> None:

@@ -10,6 +10,7 @@ import sys
 import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,6 @@ import pytest
 from curation.verify import Judge, Task
 from curation.verify.functions import death
 from curation.verify.home import Home
-from curation.verify.inside.lockdown import Limits
 from curation.verify.ladder import detect
 from curation.verify.slots import Exit, Slot, SlotError
 from schemas.enums import Isolation, Status
@@ -284,8 +284,8 @@ def test_a_program_that_waited_for_its_judge_did_not_sleep() -> None:
     """Running out of time behind a full pipe is the judge's fault, and no verdict."""
     end = Exit(9, "wall", 0.1, 3.0, 10.0, {"stdout": b"x" * 70_000}, backed_up=True)
     with pytest.raises(SlotError, match="keep up"):
-        death(end, Limits(1.0, 3.0, 256))
-    assert Status.ILE is death(replace(end, backed_up=False), Limits(1.0, 3.0, 256))[0]
+        death(end)
+    assert Status.ILE is death(replace(end, backed_up=False))[0]
 
 
 def test_a_program_killed_by_somebody_is_tried_again(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,26 +328,35 @@ def test_a_killed_zygote_is_replaced() -> None:
         assert Status.AC is _only(judge, _calls(SQUARE)).status
 
 
-def test_time_used_up_counts_however_late_it_is_seen() -> None:
-    """A program that needs more than its time is not right because its guard was held up meanwhile."""
-    burning = "import time\nwhile time.process_time() < 1.2: pass\nprint(1)"
-    task = Task('{"kind": "stdio"}', '[{"input": "", "output": "1"}]', burning)
-    with (
-        Judge(Verify(workers=1, time_limit_s=1), detect().capped(Isolation.L2)) as judge,
-        ThreadPoolExecutor(1) as pool,
-    ):
+_BURN, _FILL = "while time.process_time() < 0.6: pass", "time.sleep(0.3); len(b'x' * (200 << 20))"
+
+
+@pytest.mark.parametrize(
+    ("kind", "work", "status"),
+    [("calls", _BURN, Status.TLE), ("asserts", _FILL, Status.MLE), ("stdio", _FILL, Status.MLE)],
+)
+def test_what_exceeds_a_limit_is_refused_however_late_it_is_seen(kind: str, work: str, status: Status) -> None:
+    """A program that needs more than its time or memory is not right because its guard was held up meanwhile."""
+    tasks = {
+        "calls": _calls(f"import time\ndef f(x):\n    {work}\n    return x * x", SQUARES[:1]),
+        "asserts": _asserts(f"import time\ndef f(x):\n    {work}\n    return x * x", "for _ in [0]: assert f(2) == 4"),
+        "stdio": Task('{"kind": "stdio"}', '[{"input": "", "output": "1"}]', f"import time\n{work}\nprint(1)"),
+    }
+    settings = Verify(workers=1, time_limit_s=0.5, memory_mb=128)
+    with Judge(settings, detect().capped(Isolation.L2)) as judge, ThreadPoolExecutor(1) as pool:
         assert Status.AC is _only(judge, _calls(SQUARE)).status
         slot = judge._slots.get()
         zygote = psutil.Process(slot.process.pid)
         judge._slots.put(slot)
-        judgement = pool.submit(_only, judge, task)
-        while not (running := zygote.children()):
+        judgement = pool.submit(_only, judge, tasks[kind])
+        while len(running := zygote.children()) < 1 + (kind == "asserts"):
             time.sleep(0.001)
         zygote.suspend()
-        while running[0].status() != "zombie":
-            time.sleep(0.01)
+        with suppress(psutil.NoSuchProcess):
+            while not any(process.status() == "zombie" for process in running):
+                time.sleep(0.01)
         zygote.resume()
-        assert Status.TLE is judgement.result().status
+        assert status is judgement.result().status
 
 
 def test_demanded_isolation_out_of_reach() -> None:

@@ -17,6 +17,10 @@ CPP = {
     'printf("%d", a + b); }': Status.AC,
     "int f(int n) { volatile char x[99]; x[0] = n; return n ? 1 + f(n - 1) + 0 * x[0] : 0; }\n"
     '#include <cstdio>\nint main() { if (f(300000) == 300000) puts("no"); }': Status.WA,
+    "#include <iostream>\n#include <compare>\nstruct P { int x; auto operator<=>(const P &) const = default; };\n"
+    "int main() { int a, b; std::cin >> a >> b; std::cout << (P{1} < P{2} ? a + b : 0); }": Status.AC,
+    "#include <iostream>\n#include <iterator>\nusing namespace std;\nint data[9];\n"
+    "int main() { typeof(data[0]) b; cin >> data[0] >> b; cout << data[0] + b; }": Status.AC,
     "int main({": Status.CE,
     '#include "/etc/passwd"\nint main() {}': Status.CE,
     "int main() { for (;;) ; }": Status.TLE,
