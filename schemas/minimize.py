@@ -30,7 +30,8 @@ class Fit(Section):
     targets: Annotated[tuple[str, ...], Field(min_length=1)]
     """Columns that the data must still predict; each may have several classes."""
     personal: tuple[str, ...] | None = None
-    """Attributes that must stay hard to infer; by default every attribute that is not a number or a date."""
+    """Attributes that must stay hard to infer; by default every attribute that is not a number or a date and does not
+    tell people apart, as ids do."""
     passthrough: tuple[str, ...] = ()
     """Further columns that are stored as they come and not learned from, such as ids."""
     never: tuple[str, ...] = ()

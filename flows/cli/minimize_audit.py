@@ -39,7 +39,7 @@ _CHANCES = ("prosecutor_highest", "marketer")
 @click.command()
 @click.argument("policy", type=_FILE)
 @click.argument("source", metavar="RAW", type=_FILE)
-@click.option("--personal", multiple=True, help="Attribute under attack (default: all but numbers and dates).")
+@click.option("--personal", multiple=True, help="Attribute under attack (default: those of the fit).")
 @click.option(
     "--earlier",
     multiple=True,

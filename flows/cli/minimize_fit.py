@@ -24,7 +24,7 @@ __all__ = ["fit", "sample_size"]
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _KEYS = (
     click.option("--target", "targets", multiple=True, help="Column that the data must still predict; repeatable."),
-    click.option("--personal", multiple=True, help="Attribute to be hard to infer (default: no number or date)."),
+    click.option("--personal", multiple=True, help="Attribute to be hard to infer (default: no number, date or id)."),
     click.option("--client", help="Column that says whose row it is."),
     click.option("--passthrough", multiple=True, help="Column stored as it comes, not learned from; repeatable."),
     click.option("--drop", "never", multiple=True, help="Attribute of which nothing may be stored; repeatable."),
@@ -160,6 +160,11 @@ def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, mach
         )
         console.print("All these figures are of test rows that neither the search nor the pick saw.", soft_wrap=True)
         console.print(f"Picked: {swept.rule}.", soft_wrap=True)
+    if alone := policy.fit.identifying:
+        console.print(
+            f"Nothing is learned from or stored of {', '.join(alone)}: most people have a value to themselves.",
+            soft_wrap=True,
+        )
     console.print(f"{out}: policy {policy.id}, sha256 {policy.digest}", soft_wrap=True)
     console.print(f"review it with: sluice minimize show {out}", soft_wrap=True)
 

@@ -44,6 +44,10 @@ class Fitted(Section):
     """Clients in those rows, where rows name one."""
     sample_fingerprint: str | None = None
     """Hash of those rows, whatever their order."""
+    personal: tuple[str, ...] | None = None
+    """Attributes that were to stay hard to infer."""
+    identifying: tuple[str, ...] | None = None
+    """Attributes dropped unlearned: most people have a name of their own there, which the policy would publish."""
     seed: int | None = None
     """Seed of all random choices."""
     settings: dict[str, Any] = Field(default_factory=dict)

@@ -108,7 +108,8 @@ def _condition(name: str, rule: Interval | Categories, chosen: list[str]) -> str
 def _not_stored(policy: Policy) -> Iterator[tuple[str, str]]:
     for name, rule in policy.columns.items():
         if isinstance(rule, Drop):
-            yield name, "not needed for the purpose"
+            tells = name in (policy.fit.identifying or ())
+            yield name, "tells people apart" if tells else "not needed for the purpose"
     if policy.client is not None and policy.client not in policy.passthrough:
         yield policy.client, "says whose row it is"
 

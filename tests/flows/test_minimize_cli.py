@@ -53,6 +53,15 @@ def test_fit_finds_what_was_planted(policy: Path) -> None:
     assert ("monthly",) == found.columns["contract"].buckets["g0"]
 
 
+def test_fit_tells_which_columns_identify(tmp_path: Path, ask: Ask) -> None:
+    """Ids that were not called the client's are dropped, aloud; what says something is found as before."""
+    path = tmp_path / "p.yaml"
+    ran = ask("minimize", "fit", _CLIENTS, "--target", "churned", "--alpha", "0.5", "--leaves", "8", "--out", path)
+
+    assert "Nothing is learned from or stored of client: most people have a value to themselves." in ran.out
+    assert {"age", "contract", "months", "calls"} == set(Policy.load(path).kept)
+
+
 def test_fit_tells_the_front_and_the_rule(tmp_path: Path, config: Path, ask: Ask) -> None:
     """The table of policies that no other beats, the pick and its rule, and a list of all that were tried."""
     listed = tmp_path / "tried.csv"

@@ -66,7 +66,9 @@ def stored(policy: Policy, raw: pl.DataFrame) -> pl.DataFrame:
 
 
 def personal_of(raw: pl.DataFrame, policies: Sequence[Policy], settings: Audit) -> tuple[str, ...]:
-    """Return the attributes under attack: those named, or all that are not numbers or dates.
+    """Return the attributes under attack: those named, those that the policies were learned to hide, or a guess.
+
+    The guess is all that are not numbers or dates.
 
     Raises
     ------
@@ -77,7 +79,8 @@ def personal_of(raw: pl.DataFrame, policies: Sequence[Policy], settings: Audit) 
         found = settings.personal
     else:
         columns = {name: rule for policy in policies for name, rule in policy.columns.items()}
-        found = tuple(
+        hidden = dict.fromkeys(name for policy in policies for name in policy.fit.personal or () if name in columns)
+        found = tuple(hidden) or tuple(
             name
             for name, rule in columns.items()
             if not isinstance(rule, Interval) and type_name(raw.schema[name]) not in _ORDERED

@@ -18,7 +18,8 @@ class Audit(Section):
     """How a release is attacked."""
 
     personal: tuple[str, ...] | None = None
-    """Attributes under attack; by default every attribute of the policy that is not a number or a date."""
+    """Attributes under attack; by default those that the policy was learned to hide, or, of a policy that names none,
+    every attribute that is not a number or a date."""
     test_share: Share = 0.33
     """Share of the records (clients, where the policy names their column) that are attacked; the attacker knows the
     others in full."""

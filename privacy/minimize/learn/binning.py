@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -12,6 +12,7 @@ import polars as pl
 
 from privacy.minimize.learn.columns import Coding, Named, Ordered, finer, learn_coding, quantile_codes
 from privacy.minimize.learn.layout import Layout, Personal
+from privacy.minimize.learn.names import identifying, is_named
 from privacy.minimize.learn.sample import Sample
 from schemas.errors import InputError, UsageError, did_you_mean
 from schemas.minimize import Fit
@@ -42,6 +43,8 @@ class Binning:
         Units in which row weights are counted.
     clients
         Number of clients; None where every row is its own.
+    identifying
+        Columns of names in which most people have one to themselves; nothing of them is stored.
     """
 
     config: Fit
@@ -49,6 +52,7 @@ class Binning:
     targets: tuple[Named, ...]
     weighted: int = 1
     clients: int | None = None
+    identifying: tuple[str, ...] = ()
 
     @classmethod
     def learn(cls, frame: pl.LazyFrame, config: Fit) -> Binning:
@@ -70,23 +74,24 @@ class Binning:
         )
         if not counts[0].height:
             raise InputError("the sample has no rows.")
-        codings = [
-            learn_coding(name, table, named=name in config.categorical, max_bins=_most_bins(name, table, config))
-            for name, table in zip(attributes, counts, strict=False)
-        ]
-        tables = zip(config.targets, counts[len(attributes) :], strict=True)
-        targets = tuple(_target(name, table, config) for name, table in tables)
-        layout = Layout(
-            codings,
-            [coding.bins for coding in targets],
-            _personal(codings, config),
-            _CLIENT_UNIT if config.client else unit,
-        )
-        _refuse_wide(layout)
         clients = None
         if config.client is not None:
             clients = frame.select(pl.col(config.client).n_unique()).collect(engine="streaming").item()
-        return cls(config, layout, targets, unit, clients)
+        people = counts[0]["weight"].sum() / unit if clients is None else clients
+        found = dict(zip(attributes, counts, strict=False))
+        alone = identifying(frame, found, people, unit, config)
+        personal = _personal({name: table.schema["value"] for name, table in found.items()}, alone, config)
+        codings = {name: _coding(name, table, personal, config) for name, table in found.items()}
+        tables = zip(config.targets, counts[len(attributes) :], strict=True)
+        targets = tuple(_target(name, table, config) for name, table in tables)
+        layout = Layout(
+            list(codings.values()),
+            [coding.bins for coding in targets],
+            [Personal(attributes.index(name), _classes(codings[name], config)) for name in personal],
+            _CLIENT_UNIT if config.client else unit,
+        )
+        _refuse_wide(layout)
+        return cls(config, layout, targets, unit, clients, alone)
 
     def finer(self, frame: pl.LazyFrame, ends: Sequence[Sequence[int]]) -> Binning | None:
         """Return the binning that tells apart the values beside some cuts, or None where it does already.
@@ -111,8 +116,8 @@ class Binning:
         codings = list(self.layout.codings)
         for (place, bins), counts in zip(mixed.items(), pl.collect_all(counted, engine="streaming"), strict=True):
             codings[place] = finer(codings[place], counts, bins, self.config.max_bins)  # type: ignore[arg-type]
-        layout = Layout(codings, self.layout.targets, _personal(codings, self.config), self.layout.unit)
-        return replace(self, layout=layout)
+        personal = [Personal(one.column, _classes(codings[one.column], self.config)) for one in self.layout.personal]
+        return replace(self, layout=Layout(codings, self.layout.targets, personal, self.layout.unit))
 
     def encode(self, frame: pl.DataFrame) -> Sample:
         """Return rows as codes; each keeps its own place."""
@@ -232,12 +237,17 @@ def _refuse_wide(layout: Layout) -> None:
     )
 
 
-def _most_bins(name: str, counts: pl.DataFrame, config: Fit) -> int:
-    """Return the most bins of a column: names that are personal are told apart, however many they are."""
-    of = counts.schema["value"]
-    named = name in config.categorical or not (of.is_numeric() or of.is_temporal())
-    personal = named if config.personal is None else named and name in config.personal
-    return _ALL if config.compat or personal else config.max_bins
+def _personal(types: Mapping[str, pl.DataType], alone: Collection[str], config: Fit) -> tuple[str, ...]:
+    if config.personal is not None:
+        return config.personal
+    return tuple(name for name, of in types.items() if is_named(name, of, config) and name not in alone)
+
+
+def _coding(name: str, counts: pl.DataFrame, personal: Collection[str], config: Fit) -> Coding:
+    """Return the coding of an attribute: names that are personal are told apart, however many they are."""
+    told = name in personal and is_named(name, counts.schema["value"], config)
+    most = _ALL if config.compat or told else config.max_bins
+    return learn_coding(name, counts, named=name in config.categorical, max_bins=most)
 
 
 def _target(name: str, counts: pl.DataFrame, config: Fit) -> Named:
@@ -258,13 +268,6 @@ def _target(name: str, counts: pl.DataFrame, config: Fit) -> Named:
             hint="gather its values into classes, or raise max_classes.",
         )
     return coding
-
-
-def _personal(codings: Sequence[Coding], config: Fit) -> list[Personal]:
-    if config.personal is None:
-        return [Personal(column, np.arange(of.bins)) for column, of in enumerate(codings) if of.kind == "map"]
-    columns = {coding.name: column for column, coding in enumerate(codings)}
-    return [Personal(columns[name], _classes(codings[columns[name]], config)) for name in config.personal]
 
 
 def _classes(coding: Coding, config: Fit) -> npt.NDArray[np.intp]:

@@ -118,6 +118,8 @@ def fitted(binning: Binning, rows: int, total: int, **more: Any) -> Fitted:
         sample_rows=rows,
         sample_clients=binning.clients,
         sample_fingerprint=fingerprint(total, binning.layout.codings),
+        personal=tuple(binning.names[attribute.column] for attribute in binning.layout.personal),
+        identifying=binning.identifying or None,
         seed=config.seed,
         settings=config.model_dump(mode="json", include=kept | ({"compat"} if config.compat else set())) | more,
     )

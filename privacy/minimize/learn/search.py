@@ -150,7 +150,8 @@ class Finder:
 
     def __init__(self, source: Source, binning: Binning, criterion: Criterion, least: float | None = None) -> None:
         pairs = source.root().pairs
-        never = [column for column, name in enumerate(binning.names) if name in binning.config.never]
+        hidden = {*binning.config.never, *binning.identifying}
+        never = [column for column, name in enumerate(binning.names) if name in hidden]
         self._compat = binning.config.compat is not None
         self._criterion = criterion
         self._layout = binning.layout

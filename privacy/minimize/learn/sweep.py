@@ -121,7 +121,7 @@ def sweep(frame: pl.DataFrame | pl.LazyFrame, config: Sweep, progress: Progress 
     binning, sample = bin_sample(frame, config.fit)
     if not binning.layout.personal:
         raise UsageError(
-            "no attribute is personal, so that no risk can be measured: all are numbers or dates.",
+            "no attribute is personal, so that no risk can be measured: all are numbers or dates, or identify.",
             hint="name those that must stay hard to infer as `personal`.",
         )
     bench = Bench(binning, sample, config.test_share, config.validation_share)

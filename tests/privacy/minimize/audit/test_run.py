@@ -90,6 +90,25 @@ def test_every_attack_is_there(result: AuditResult) -> None:
     assert outside.is_empty()
 
 
+@pytest.mark.parametrize(
+    ("hidden", "asked", "attacked"),
+    [
+        (None, None, {"job <b>", "sex"}),
+        ((), None, {"job <b>", "sex"}),
+        (("age",), None, {"age"}),
+        (("age", "sex", "gone"), None, {"age", "sex"}),
+        (("age",), ("sex",), {"sex"}),
+    ],
+)
+def test_what_the_fit_was_to_hide_is_attacked(
+    hidden: tuple[str, ...] | None, asked: tuple[str, ...] | None, attacked: set[str], people: pl.DataFrame
+) -> None:
+    """Unless a person names others; of a policy that does not say, all but numbers and dates."""
+    learned = policy(fit=Fitted(method="pat", sample_rows=10, personal=hidden))
+    found = audit(people, learned, Audit(trained=False, personal=asked))
+    assert attacked == set(found.attacks["attribute"])
+
+
 def test_groups_count_clients(result: AuditResult) -> None:
     """The smallest group is of clients, who bring two records each."""
     assert 600 == result.groups["records"]
