@@ -192,6 +192,8 @@ def _header(path: Path) -> list[str]:
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
+    if isinstance(error, FileNotFoundError):
+        return InputError(f"{str(path)!r} is not there.", hint="name a file, as seen from the folder that you are in.")
     said = _QUOTED.sub("a value", str(error))  # polars quotes the cell, which may be anybody's
     lines = said.strip().splitlines() or [type(error).__name__]
     return InputError(f"{str(path)!r} cannot be read: {lines[0]}", hint=_SHAPES[suffix_of(path)])

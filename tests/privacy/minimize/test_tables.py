@@ -11,7 +11,7 @@ import pytest
 
 from privacy.minimize.apply import apply_policy
 from privacy.minimize.rules import Categories
-from privacy.minimize.tables import scan, scan_typed
+from privacy.minimize.tables import FORMATS, scan, scan_typed
 from schemas.errors import InputError
 from tests.privacy.minimize.corpora import policy_of
 
@@ -34,6 +34,13 @@ def test_a_damaged_file_is_refused(tmp_path: Path, name: str, read: str) -> None
     with pytest.raises(InputError, match="cannot be read") as error:
         scan(tmp_path / name) if read == "sample" else apply_policy(_JOBS, tmp_path / name, tmp_path / "out.csv")
     assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize("suffix", FORMATS)
+def test_a_file_that_is_not_there_is_told_from_a_damaged_one(tmp_path: Path, suffix: str) -> None:
+    """Whatever its format would be."""
+    with pytest.raises(InputError, match="is not there"):
+        scan(tmp_path / f"none{suffix}")
 
 
 def test_cells_beyond_the_columns_are_seen_though_no_column_needs_them(tmp_path: Path) -> None:
