@@ -1,4 +1,4 @@
-"""Tests that a model wrote for published problems, admitted from the command line."""
+"""Answers, and tests that a model wrote, judged from the command line by the problems of a published version."""
 
 from __future__ import annotations
 
@@ -37,3 +37,29 @@ def test_a_file_that_is_none_is_refused(demo: Demo, tmp_path: Path, ask: Ask) ->
         assert 3 == found.code
         assert f"{texts}:1" in found.err.replace("\n", "")
         assert says in found.err.replace("\n", " ")
+
+
+def test_verdicts_are_kept(demo: Demo, tmp_path: Path, ask: Ask) -> None:
+    """Any text may be an answer; asked again, each verdict is the one that was paid for, to the CPU time it took."""
+    rows = Warehouse.open(demo.root, read_only=True).scan("demo").filter(pl.col("ability") == "math").collect()
+    name, answers = rows["problem_id"][0], tmp_path / "answers.jsonl"
+    lines = [json.dumps({"problem_id": name, "answer": f"x\u2028\x85{n}"}, ensure_ascii=False) for n in range(2)]
+    answers.write_text("\ufeff" + "\n\n".join(lines) + "\n", encoding="utf-8")
+    first, second = (ask("verify", "demo", answers, "--warehouse", demo.root, "--json") for _ in range(2))
+
+    assert ["WA", "WA"] == [verdict["status"] for verdict in first.json]
+    assert (0, first.json) == (second.code, second.json)
+
+
+def test_answers_that_are_none_are_refused(demo: Demo, tmp_path: Path, ask: Ask) -> None:
+    """An empty file, nesting that no parser follows, settings out of range."""
+    answers = tmp_path / "answers.jsonl"
+    for text, more, code, says in (
+        ("\n", (), 3, "is empty"),
+        ("[" * 100_000, (), 3, "answers.jsonl:1"),
+        ("{}", ("--isolation", "L9"), 2, "'L9' is not one of"),
+    ):
+        answers.write_text(text)
+        found = ask("verify", "demo", answers, "--warehouse", demo.root, *more)
+        assert code == found.code
+        assert says in found.err.replace("\n", "")
