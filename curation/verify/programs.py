@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -34,8 +35,8 @@ _STOPS: dict[str, set[Status]] = {
 
 def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, isolation: Isolation) -> Judgement:
     """Run the program once per test and compare what it printed."""
-    trial = _Trial(slot, problem, limits_of(problem, settings), int(settings.output_mb * (1 << 20)))
-    if refusal := trial.prepare(program, settings):
+    trial = _Trial(slot, problem, settings)
+    if refusal := trial.prepare(program):
         return verdict([refusal[0]] * len(problem.tests), isolation, refusal[1])
     statuses: list[Status] = []
     stops = _STOPS[settings.stop]
@@ -46,7 +47,7 @@ def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, is
             continue
         end = trial.run(case)
         status, reason = trial.status(end, case)
-        if number == 0 and status is Status.RE and (said := trial.malformed(settings)):
+        if number == 0 and status is Status.RE and (said := trial.malformed()):
             return verdict([Status.CE] * len(problem.tests), isolation, said, end.cpu_s, end.wall_s)
         statuses.append(status)
         cpu, wall = cpu + end.cpu_s, wall + end.wall_s
@@ -57,11 +58,12 @@ def judge_stdio(slot: Slot, problem: Problem, program: str, settings: Verify, is
 class _Trial:
     """One program on trial: how to run it, and how to read what it printed."""
 
-    def __init__(self, slot: Slot, problem: Problem, limits: Limits, cap: int) -> None:
-        self.slot, self.problem, self.limits, self.cap = slot, problem, limits, cap
+    def __init__(self, slot: Slot, problem: Problem, settings: Verify) -> None:
+        self.slot, self.problem, self.settings = slot, problem, settings
+        self.limits, self.cap = limits_of(problem, settings), int(settings.output_mb * (1 << 20))
         self.role, self.payload, self.executable = "program", {}, None
 
-    def prepare(self, program: str, settings: Verify) -> tuple[Status, str] | None:
+    def prepare(self, program: str) -> tuple[Status, str] | None:
         """Compile what needs it; return the verdict on a program that cannot be run."""
         spoken = language(self.problem.spec.get("language", "python"))
         self.payload = {"program": program}
@@ -72,19 +74,19 @@ class _Trial:
         if spoken.interpreter:
             self.role, self.payload = "native", work
             return None
-        said, executable = self._compile(work, settings)
+        said, executable = self._compile(work)
         self.role, self.payload, self.executable = "native", {"program": program, "executable": LINK}, executable
         return (Status.CE, said) if said else None
 
-    def malformed(self, settings: Verify) -> str:
+    def malformed(self) -> str:
         """Return what the language says of a program that failed: why it cannot be read, or nothing."""
         spoken = language(self.problem.spec.get("language", "python"))
-        return self._compile({**self.payload, "command": spoken.check_command()}, settings)[0] if spoken.check else ""
+        return self._compile({**self.payload, "command": spoken.check_command()})[0] if spoken.check else ""
 
-    def _compile(self, work: dict[str, Any], settings: Verify) -> tuple[str, bytes]:
+    def _compile(self, work: dict[str, Any]) -> tuple[str, bytes]:
         """Run a compiler; return what it has against the program, and what it made of it."""
-        limit = settings.compile_limit_s
-        limits = Limits(limit, max(settings.wall_factor * limit, limit + 2), _COMPILER_MB)
+        limit = self.settings.compile_limit_s
+        limits = Limits(limit, max(self.settings.wall_factor * limit, limit + 2), _COMPILER_MB)
         child = Child("compile", work, limits, {"channel": 1 << 16, "stdout": _EXECUTABLE_CAP, "stderr": 1 << 16})
         (end,) = self.slot.run([child])
         reports = split(end.output["channel"])
@@ -111,11 +113,16 @@ class _Trial:
             bodies = split(end.output["channel"]) if self.role == "program" else []
             if bodies and b'"load":"CE"' in bodies[0][:20]:
                 return Status.CE, bodies[0][:250].decode(errors="replace")
-            if end.overflow or end.killed or end.status != 0:
+            if (end.overflow or end.killed or end.status != 0) and not self._excused(end):
                 return self._death(end)
         if self._right(end.output["stdout"], case, final=True):
             return Status.AC, ""
-        return Status.WA, "another output than expected"
+        return self._death(end) if self._excused(end) else (Status.WA, "another output than expected")
+
+    def _excused(self, end: Exit) -> bool:
+        """Tell whether a program left by itself, with an exit status other than zero that alone is no failure."""
+        left = not (end.killed or end.overflow) and os.waitstatus_to_exitcode(end.status) > 0
+        return left and self.settings.exit_status == "any"
 
     def _death(self, end: Exit) -> tuple[Status, str]:
         status, reason = death(end)

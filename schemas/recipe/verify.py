@@ -34,6 +34,9 @@ class Verify(Section):
     stop: Literal["never", "timeout", "failure"] = "timeout"
     """After which test of a stdin program the rest is skipped and counts as not passed: none, the first that runs out
     of time, or the first that fails."""
+    exit_status: Literal["zero", "any"] = "zero"
+    """Whether a whole program that printed what is right may leave with another exit status than zero: with ``zero`` it
+    has failed (RE), with ``any`` it passes; what ended by a signal or a limit has failed either way."""
     fault_retries: int = Field(2, ge=0)
     """How often a fault of the sandbox is tried again before the verdict is XX."""
     packages: tuple[str, ...] = ("numpy",)

@@ -264,6 +264,25 @@ def test_rest_of_a_stdin_problem_after_a_timeout(judge: Judge) -> None:
     assert judgement.cpu_ms < 2 * 1000 * judge.settings.time_limit_s
 
 
+@pytest.mark.parametrize(
+    ("ending", "zero", "whichever"),
+    [
+        ("raise SystemExit(3)", Status.RE, Status.AC),
+        ("1 / 0", Status.RE, Status.AC),
+        ("import os; os._exit(7)", Status.RE, Status.RE),
+        ("import os; os.abort()", Status.RE, Status.RE),
+        ("while True: pass", Status.TLE, Status.TLE),
+    ],
+)
+def test_exit_statuses_count_unless_said_otherwise(ending: str, zero: Status, whichever: Status) -> None:
+    """The right output and a failing end is RE; by the policy ``any`` it passes, if it was written out at all."""
+    task = Task('{"kind": "stdio"}', '[{"input": "", "output": "1"}]', f"print(1)\n{ending}")
+    wrong = replace(task, answer="print(2)\nraise SystemExit(3)")
+    for policy, status in (("zero", zero), ("any", whichever)):
+        with Judge(Verify(workers=1, time_limit_s=1, exit_status=policy)) as judge:
+            assert [status, Status.RE] == [judgement.status for judgement in judge.judge([task, wrong])]
+
+
 def test_a_fault_is_tried_again(judge: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sandbox that fails once gives the verdict at the second try; one that always fails gives XX."""
     real, failures = Slot.run, [1]
