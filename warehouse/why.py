@@ -180,7 +180,7 @@ def _source(connection: duckdb.DuckDBPyConnection, problem_id: str) -> dict[str,
         (file["file"], file["digest"])
         for inputs in recorded
         for file in inputs
-        if file.get("source") == origin["source"]
+        if isinstance(file, dict) and file.get("source") == origin["source"]
     }
     revision = origin["source_revision"] or ""
     exact = {file for file in files if revision.endswith(file[1])}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from schemas.errors import UsageError
-from tests.built import DATASET, DROPPED, FAILED, FLAGGED, rollout_of, row_of
+from tests.built import DATASET, DROPPED, FAILED, FLAGGED, build, rollout_of, row_of
 from warehouse.house import Warehouse
 from warehouse.why import why
 
@@ -37,6 +38,16 @@ def test_dropped_record_is_explained(built: Warehouse) -> None:
         "threshold": 0.9,
         "witness": "8 of 8",
     } == decision
+    assert [f"made.jsonl@{'a' * 32}"] == story.source["files"]
+
+
+def test_runs_that_name_their_inputs_otherwise_leave_a_story_whole(tmp_path: Path) -> None:
+    """A lake compared or a table read in the same warehouse takes nothing from where a problem came from."""
+    warehouse = build(tmp_path / "warehouse")
+    run = warehouse.book("runs").collect().row(0, named=True)
+    warehouse.upsert_run({**run, "run_id": "run_3", "dataset": "lake", "inputs": json.dumps(["/data/lake", ["a.csv"]])})
+    story = why(warehouse, row_of(DROPPED)["problem_id"])
+
     assert [f"made.jsonl@{'a' * 32}"] == story.source["files"]
 
 
