@@ -41,6 +41,7 @@ __all__ = [
     "records",
     "short_path",
     "table",
+    "take_bars_away",
 ]
 
 _LINE_EVERY = 10.0
@@ -82,6 +83,9 @@ console = _Plain(highlight=False, width=None if sys.stdout.isatty() else _WIDE)
 errors = _Plain(stderr=True, highlight=False, width=None if sys.stderr.isatty() else _WIDE)
 
 
+_live: set[Progress] = set()
+
+
 class Bars:
     """Progress bars for a terminal; finished tasks stay as one line each."""
 
@@ -103,6 +107,7 @@ class Bars:
         """Show a bar for ``task``."""
         if not self._progress.live.is_started:
             self._progress.start()
+            _live.add(self._progress)
         self._tasks[task] = self._progress.add_task(task, total=total, rate="", unit=unit)
 
     def advance(self, task: str, done: int = 1, **figures: float) -> None:
@@ -121,6 +126,7 @@ class Bars:
             self._progress.remove_task(name)
         if not self._tasks and self._progress.live.is_started:
             self._progress.stop()
+            _live.discard(self._progress)
         if summary:
             self._out.print(f"[green]✓[/] {escape(f'{task:<14} {summary}')}")
 
@@ -177,6 +183,12 @@ class Lines:
 
 def _to_stderr(line: str) -> None:
     print(plain(line), file=sys.stderr, flush=True)  # noqa: T201 - this is the console
+
+
+def take_bars_away() -> None:
+    """Take away the bars of work that was cut short, which would run into what is printed next; show the cursor."""
+    while _live:
+        _live.pop().stop()
 
 
 def progress_for(*, machine: bool = False) -> Bars | Lines:

@@ -9,7 +9,7 @@ from importlib import import_module
 
 import click
 
-from flows.console import Unread, errors
+from flows.console import Unread, errors, take_bars_away
 from schemas.errors import SluiceError
 
 __all__ = ["COMMANDS", "main", "sluice"]
@@ -99,7 +99,7 @@ def main() -> None:
 def _run(arguments: list[str]) -> int:
     debug = "--debug" in arguments
     try:
-        return sluice.main(arguments, prog_name="sluice", standalone_mode=False) or 0
+        return _asked(arguments)
     except Unread:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left is for nobody
         return _UNREAD
@@ -116,6 +116,13 @@ def _run(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         return _fail(f"unexpected {type(error).__name__}: {error}", "`sluice --debug ...` shows where.", _UNEXPECTED)
+
+
+def _asked(arguments: list[str]) -> int:
+    try:
+        return sluice.main(arguments, prog_name="sluice", standalone_mode=False) or 0
+    finally:
+        take_bars_away()
 
 
 def _fail(message: str, hint: str | None, exit_code: int) -> int:

@@ -44,6 +44,19 @@ def test_bars_survive_work_that_was_never_announced() -> None:
     assert {} == bars._tasks
 
 
+def test_bars_of_work_cut_short_give_the_terminal_back() -> None:
+    """Before an error is printed, bars are taken away and the cursor, hidden while they move, is shown."""
+    terminal = io.StringIO()
+    bars = console.Bars(console.Console(file=terminal, force_terminal=True))
+    bars.start("judge", 10)
+    hidden = terminal.getvalue()
+    console.take_bars_away()
+
+    assert "\x1b[?25l" in hidden
+    assert "\x1b[?25h" not in hidden
+    assert "\x1b[?25h" in terminal.getvalue()
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [(None, ""), (1234, "1,234"), (0.90243902, "0.902439"), (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02 00:00:00")],
