@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 import polars as pl
@@ -102,7 +103,7 @@ def _scanned(path: Path) -> pl.LazyFrame:
         # polars finds a line of too many fields only where it reads all columns
         whole = pl.scan_csv(path, glob=False, infer_schema=False)
         return whole.map_batches(lambda rows: rows, projection_pushdown=False, streamable=True)
-    return pl.scan_ndjson(path, infer_schema_length=None)
+    return pl.scan_ndjson(escape(str(path)), infer_schema_length=None)
 
 
 def documents_of(table: TextTable, workspace: Workspace) -> pl.LazyFrame:

@@ -128,3 +128,10 @@ def test_a_dictionary_of_texts_is_texts(services: Services, tmp_path: Path) -> N
     """Categories, as pandas writes them, are read by their names."""
     frame = pl.DataFrame({"text": ["a b", "A B", "c"]}, schema_overrides={"text": pl.Categorical})
     assert [("1", "0", 1.0)] == triples(written(tmp_path / "t.parquet", frame), services)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
+def test_a_name_that_is_a_pattern_is_a_name(suffix: str, services: Services, tmp_path: Path) -> None:
+    """A file called ``a[1]`` is read, and not ``a1`` beside it."""
+    written(tmp_path / f"a1{suffix}", {"text": ["something else"]})
+    assert 1 == len(triples(written(tmp_path / f"a[1]{suffix}", {"text": [WORDS, WORDS]}), services))
