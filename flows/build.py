@@ -163,8 +163,9 @@ class Build:
             warehouse.upsert_run(self._run(status, finished=True))
             write_report(warehouse.root, summarise(warehouse, self.run_id, audits[-1] if audits else None))
             raise
-        status = "published" if published.version.run_id == self.run_id else "unchanged"
-        warehouse.upsert_run(self._run(status, finished=True, dataset_version=published.version.version))
+        made = [version for version in warehouse.versions(self.recipe.name) if version.run_id == self.run_id]
+        status, version = ("published", made[-1]) if made else ("unchanged", published.version)
+        warehouse.upsert_run(self._run(status, finished=True, dataset_version=version.version))
         return published
 
     def publish_control(self, warehouse: Warehouse) -> Published | None:

@@ -10,6 +10,7 @@ import polars as pl
 from curation.decontaminate.stage import DECONTAMINATE
 from curation.decontaminate.summary import removed_by_rule
 from curation.filters import FILTERS, report
+from curation.measure.pass_rates import PASS_RATES
 from flows.build import Build
 from flows.console import bars, console, next_steps, short_path, table
 from flows.hand_off import HandedOff
@@ -37,7 +38,7 @@ def summary(
         "run_id": build.run_id,
         "dataset": build.recipe.name,
         "stages": [_stage(name, run, warehouse.workspace) for name, run in build.done.items()],
-        "pass_rates": _histogram(warehouse.workspace.scan(build.rows)),
+        "pass_rates": _histogram(build, warehouse.workspace),
         "dropped_example": _dropped_example(build, warehouse.workspace),
         "rules": {name: rules for name, rules in _rules(build, warehouse.workspace) if rules},
     }
@@ -81,11 +82,13 @@ def _rules(build: Build, workspace: Workspace) -> Iterator[tuple[str, list[dict[
         yield DECONTAMINATE.name, found.to_dicts()
 
 
-def _histogram(rows: pl.LazyFrame) -> list[int]:
-    """Count problems by pass rate in ten bins, the last one closed."""
-    measured = rows.filter(pl.col("n") > 0).select("problem_id", "n", "c").unique("problem_id")
+def _histogram(build: Build, workspace: Workspace) -> list[int]:
+    """Count the problems that a build measured by pass rate in ten bins, the last one closed."""
+    if (run := build.done.get(PASS_RATES.name)) is None:
+        return [0] * _BINS
+    measured = workspace.scan(run.tables["pass_rates"]).group_by("problem_id").agg(pl.col("n", "c").sum())
     bins = (pl.col("c") * _BINS // pl.col("n")).clip(0, _BINS - 1).alias("bin")
-    counted = dict(measured.group_by(bins).len().collect(engine="streaming").iter_rows())
+    counted = dict(measured.filter(pl.col("n") > 0).group_by(bins).len().collect(engine="streaming").iter_rows())
     return [counted.get(one, 0) for one in range(_BINS)]
 
 
@@ -137,7 +140,8 @@ def _commands(told: Mapping[str, Any]) -> Iterator[str]:
         yield f"sluice publish {told['recipe']}{where}"
         return
     yield f"sluice show {told['dataset']}{where}"
-    yield f"sluice sql 'FROM funnel'{where}"
+    columns = "SELECT stage, outcome, reason, rows"
+    yield f"""sluice sql "{columns} FROM funnel WHERE run_id = '{told["run_id"]}'"{where}"""
     if told.get("dropped_example"):
         yield f"sluice why {told['dropped_example']}{where}"
     yield f"sluice export {told['dataset']} --to verl-rl{where}"

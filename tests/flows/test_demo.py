@@ -151,7 +151,7 @@ def test_rollouts_are_spread_over_difficulty(demo: Demo) -> None:
 
 
 def test_next_phase_carries_the_published_set_on(demo: Demo) -> None:
-    """The newest checkpoint re-measures the last phase; the next phase is a version that the recipe leaves alone."""
+    """The newest checkpoint re-measures the last phase, and that alone; the recipe leaves the next phase as it is."""
     told = demo.ask(
         "drive", "next-phase", "recipes/demo.yaml", "--checkpoint", "recipes/checkpoints/demo.yaml", "--json"
     ).json
@@ -160,7 +160,9 @@ def test_next_phase_carries_the_published_set_on(demo: Demo) -> None:
 
     again = demo.ask("run", "recipes/demo.yaml", "--json").json
     assert ("1.1.0", "minor") == (told["version"], told["bump"])
+    assert len(first) == sum(told["pass_rates"])
     assert ("1.1.0", True) == (again["version"], again["unchanged"])
+    assert again["report"].endswith("demo/1.0.0.html"), "the page of the next phase is left as it is"
     assert second < first
     assert {"2"} == set(rows.filter(phase="stage2.2")["policy_revision"])
 
