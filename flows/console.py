@@ -42,6 +42,7 @@ __all__ = [
     "short_path",
     "table",
     "take_bars_away",
+    "words",
 ]
 
 _LINE_EVERY = 10.0
@@ -197,8 +198,10 @@ def progress_for(*, machine: bool = False) -> Bars | Lines:
 
 
 def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Sequence[str] = ()) -> None:
-    """Print a table; ``right`` names the columns of figures."""
-    shown = Table(header_style="dim", box=None, pad_edge=False)
+    """Print a table, closer set where it would be too wide; ``right`` names the columns of figures."""
+    rows = list(rows)
+    width = sum(widest + 2 for widest in _widths(columns, rows)) - 2
+    shown = Table(header_style="dim", box=None, pad_edge=False, collapse_padding=width > console.width)
     for column in columns:
         shown.add_column(Text(plain(column)), justify="right" if column in right else "left", overflow="fold")
     for row in rows:
@@ -213,8 +216,7 @@ def records(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Seq
 
     In a terminal the latter is cut to the first rows, and long values to their beginnings.
     """
-    widths = [max(map(_width, cells)) for cells in zip(columns, *rows, strict=True)]
-    if sum(min(width, _COLUMN) + 2 for width in widths) <= console.width + 2:
+    if sum(min(width, _COLUMN) + 2 for width in _widths(columns, rows)) <= console.width + 2:
         table("", columns, rows, right=right)
         return
     listed = rows[:_RECORDS] if console.is_terminal else rows
@@ -227,8 +229,23 @@ def records(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, right: Seq
         console.print(f"[dim]{len(listed)} of {len(rows):,} rows are shown: name fewer columns, or give --json[/]")
 
 
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[int]:
+    return [max(map(_width, cells)) for cells in zip(columns, *rows, strict=True)]
+
+
 def _width(value: Any) -> int:
     return max(map(cell_len, _cell(value).split("\n")))
+
+
+def words(name: str) -> str:
+    """Return a name as words, between which a line may end.
+
+    Examples
+    --------
+    >>> words("worst_attribute")
+    'worst attribute'
+    """
+    return name.replace("_", " ")
 
 
 def _cut(text: str) -> str:

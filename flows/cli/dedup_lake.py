@@ -106,7 +106,7 @@ def _show_lake(told: Mapping[str, Any], root: Path) -> None:
     )
     table("Pairs of tables", ("stage", "in", "out", "taken out", "seconds"), funnel, right=("in", "out", "seconds"))
     console.print(
-        f"\n{told['edges']:,} pairs hold: {told['exact_duplicates']:,} between duplicates, "
+        f"\n{told['edges']:,} pairs hold, of them {told['exact_duplicates']:,} between duplicates and "
         f"{told['accidental']:,} perhaps by chance; {told['near']:,} nearly hold",
     )
     for warning in told["warnings"]:

@@ -9,7 +9,7 @@ import click
 import polars as pl
 
 from flows.cli import options
-from flows.console import console, print_json, progress_for, table
+from flows.console import console, print_json, progress_for, table, words
 from flows.minimize_audit import house_of, publish_audit
 from privacy.minimize.audit import Audit, AuditResult, multi_breach
 from privacy.minimize.audit import audit as audit_of
@@ -110,7 +110,7 @@ def audit(  # noqa: PLR0917 - options
 def show_audit(found: AuditResult) -> None:
     """Print the main figures of an audit."""
     console.print("[bold]What attackers guess of personal attributes[/] (share of records, empirical)")
-    table("", _SHOWN, (_row(one) for one in found.summary.to_dicts()), right=_FIGURES)
+    table("", list(map(words, _SHOWN)), (_row(one) for one in found.summary.to_dicts()), right=_FIGURES)
     console.print()
     rows = ((words, _group(name, found.groups[name])) for name, words in _GROUPS.items() if name in found.groups)
     table("", ("groups", ""), rows, right=("",))
@@ -133,10 +133,11 @@ def _group(name: str, value: float) -> Any:
 
 
 def _row(one: dict[str, Any]) -> list[Any]:
-    return [
+    figures = (
         f"{value:.3f}" if isinstance(value, float) and name != "percent" else value
-        for name, value in ((n, one[n]) for n in _SHOWN)
-    ]
+        for name, value in ((n, one[n]) for n in _SHOWN[1:])
+    )
+    return [words(one["attack"]), *figures]
 
 
 def _drawn(tried: pl.DataFrame) -> str:

@@ -11,7 +11,7 @@ import click
 import polars as pl
 
 from flows.cli import options
-from flows.console import console, print_json, progress_for, table
+from flows.console import console, print_json, progress_for, table, words
 from flows.learning import asked, sample
 from privacy.minimize.learn import Swept, enough, sweep
 from privacy.minimize.learn import fit as fit_once
@@ -151,7 +151,7 @@ def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, mach
     if swept is not None:
         rows = (("→" if one["picked"] else "", *(_shown(one[name]) for name in _CHOSEN)) for one in front.to_dicts())
         console.print("[bold]Policies that no other of their release beats[/]")
-        table("", ("", *_CHOSEN), rows, right=_FIGURES)
+        table("", ("", *map(words, _CHOSEN)), rows, right=list(map(words, _FIGURES)))
         console.print(
             f"Error of {', '.join(wanted.fit.targets)}: raw data {swept.raw_error:.4f}, guessing"
             f" {swept.majority_error:.4f}. Risk (personal attributes guessed right) without any data:"

@@ -81,6 +81,15 @@ def test_rows_too_wide_for_a_table_stand_one_below_the_other(capsys: pytest.Capt
     assert ["column 11", "1,010"] == shown.splitlines()[-1].rstrip().split("  ")
 
 
+def test_a_table_that_is_a_little_too_wide_is_set_closer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Columns stand one space apart instead of two, so that no word is broken."""
+    for width, expected in ((12, "attack  share\nguess    0.43\n"), (11, "attack share\nguess   0.43\n")):
+        out = io.StringIO()
+        monkeypatch.setattr(console, "console", console.Console(file=out, width=width + 1, highlight=False))
+        console.table("", ("attack", "share"), [("guess", 0.43)], right=("share",))
+        assert expected == out.getvalue()
+
+
 def test_a_terminal_is_not_flooded_with_long_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a terminal the first rows and the beginnings of long values are shown, and how much more there is."""
     out = io.StringIO()
