@@ -44,7 +44,7 @@ def environment(package: str, *, escape: bool = True, **filters: Callable[..., A
 
     made = Environment(
         loader=FunctionLoader(lambda name: _source(package, name)),
-        autoescape=escape,
+        autoescape=escape,  # noqa: S701 - SQL and Markdown are no HTML
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
