@@ -48,8 +48,8 @@ def test_spark_gives_the_same_content_hashes_as_local(
     runs = []
     for root, engine in (("local", LocalEngine()), ("spark", spark)):
         home = Workspace(workspace.root / root)
-        (home.root / "in").parent.mkdir(parents=True)
-        (home.root / "in").symlink_to(workspace.folder(rows))
+        home.root.mkdir(parents=True)
+        (home.root / "in").symlink_to(workspace.root / "in")
         runs.append(run_stage(DEDUP, {"rows": rows}, config, Services(home, engine)))
     local, distributed = runs
     assert {"exact_duplicate", "near_duplicate"} == set(local.counts["dropped"])
