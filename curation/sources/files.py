@@ -175,22 +175,34 @@ class _Text:
 
 
 def _csv(stream: Any, encoding: str, row_bytes: int) -> Iterator[Record | Fault]:
-    csv.field_size_limit(row_bytes)
     rows = csv.reader(io.TextIOWrapper(stream, encoding, errors="surrogateescape", newline=""))
-    header = next(rows, [])
+    header: list[str] | None = None
     while True:
         line = rows.line_num + 1
         try:
-            row = next(rows, None)
+            row = _row(rows, row_bytes)
         except csv.Error as error:
             yield Fault(line, Reason.ROW_TOO_LARGE if "limit" in str(error) else Reason.WRONG_TYPE, str(error))
+            if header is None:
+                return
             continue
         if row is None:
             return
-        if len(row) != len(header):
+        if header is None:
+            header = row
+        elif len(row) != len(header):
             yield Fault(line, Reason.WRONG_TYPE, f"{len(row)} fields; the header has {len(header)}")
         else:
             yield Record(line, dict(zip(header, row, strict=True)))
+
+
+def _row(rows: Iterator[list[str]], row_bytes: int) -> list[str] | None:
+    """Read the next row under the limit, which is one for the whole process and is given back."""
+    limit = csv.field_size_limit(row_bytes)
+    try:
+        return next(rows, None)
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _parquet(path: Path) -> Iterator[Record | Fault]:

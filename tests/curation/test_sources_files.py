@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import json
 from contextlib import suppress
@@ -111,6 +112,15 @@ def test_a_line_too_large_is_skipped(tmp_path):
     items = read(written(tmp_path, "a.jsonl", data), row_bytes=1000)
     assert [1] == values(items)
     assert [(1, Reason.ROW_TOO_LARGE)] == faults(items)
+
+
+def test_a_field_too_large_is_a_fault(tmp_path):
+    """In a row it takes that row, in the header the file; the limit is that of this reading alone."""
+    before, long = csv.field_size_limit(), b"x" * 5_000
+    row, header = written(tmp_path, "a.csv", b"a\n" + long + b"\n1\n"), written(tmp_path, "b.csv", long + b"\n1\n")
+    assert [(2, Reason.ROW_TOO_LARGE)] == faults(read(row, row_bytes=99))
+    assert [(1, Reason.ROW_TOO_LARGE)] == faults(read(header, row_bytes=99))
+    assert before == csv.field_size_limit()
 
 
 def test_an_element_too_large_ends_an_array(tmp_path):

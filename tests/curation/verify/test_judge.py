@@ -348,20 +348,26 @@ def test_a_killed_zygote_is_replaced() -> None:
 
 
 _BURN, _FILL = "while time.process_time() < 0.6: pass", "time.sleep(0.3); len(b'x' * (200 << 20))"
+_TIME, _MEMORY = Verify(workers=1, time_limit_s=0.5), Verify(workers=1, memory_mb=128)
 
 
 @pytest.mark.parametrize(
-    ("kind", "work", "status"),
-    [("calls", _BURN, Status.TLE), ("asserts", _FILL, Status.MLE), ("stdio", _FILL, Status.MLE)],
+    ("kind", "work", "settings", "status"),
+    [
+        ("calls", _BURN, _TIME, Status.TLE),
+        ("asserts", _FILL, _MEMORY, Status.MLE),
+        ("stdio", _FILL, _MEMORY, Status.MLE),
+    ],
 )
-def test_what_exceeds_a_limit_is_refused_however_late_it_is_seen(kind: str, work: str, status: Status) -> None:
+def test_what_exceeds_a_limit_is_refused_however_late_it_is_seen(
+    kind: str, work: str, settings: Verify, status: Status
+) -> None:
     """A program that needs more than its time or memory is not right because its guard was held up meanwhile."""
     tasks = {
         "calls": _calls(f"import time\ndef f(x):\n    {work}\n    return x * x", SQUARES[:1]),
         "asserts": _asserts(f"import time\ndef f(x):\n    {work}\n    return x * x", "for _ in [0]: assert f(2) == 4"),
         "stdio": Task('{"kind": "stdio"}', '[{"input": "", "output": "1"}]', f"import time\n{work}\nprint(1)"),
     }
-    settings = Verify(workers=1, time_limit_s=0.5, memory_mb=128)
     with Judge(settings, detect().capped(Isolation.L2)) as judge, ThreadPoolExecutor(1) as pool:
         assert Status.AC is _only(judge, _calls(SQUARE)).status
         slot = judge._slots.get()
