@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -75,6 +76,10 @@ class _Plain(Console):
 
     def print(self, *objects: Any, **options: Any) -> None:
         super().print(*(plain(one) if isinstance(one, str) else one for one in objects), **options)
+
+    def say(self, text: str) -> None:
+        """Print text as it is: what people have named is no markup, and a path is not broken over lines."""
+        self.print(text, markup=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         raise Unread
@@ -266,11 +271,17 @@ def _cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def next_steps(*commands: str) -> None:
-    """Print the commands that come next."""
+def next_steps(*commands: Sequence[object]) -> None:
+    """Print the commands of `sluice` that come next, each given as its arguments, to be pasted into a shell."""
     console.print("\n[bold]Next[/]")
     for command in commands:
-        console.print(f"  {command}", markup=False, soft_wrap=True)
+        console.say(" ".join(["  sluice", *map(_quoted, command)]))
+
+
+def _quoted(argument: object) -> str:
+    text = str(argument)
+    easier = "'" in text and not set(text) & set('"$`\\!')
+    return f'"{text}"' if easier else shlex.quote(text)
 
 
 def short_path(path: Path | str) -> str:

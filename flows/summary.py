@@ -127,21 +127,21 @@ def _show_version(told: Mapping[str, Any]) -> None:
     if told["control"]:
         console.print(f"control  {told['control']}: as many problems, drawn at random")
     if "release" in told:
-        console.print(f"release  {short_path(told['release'])}", markup=False, soft_wrap=True)
+        console.say(f"release  {short_path(told['release'])}")
     for export in told["exports"]:
-        console.print(f"export   {export['refused'] or short_path(export['folder'])}", markup=False, soft_wrap=True)
+        console.say(f"export   {export['refused'] or short_path(export['folder'])}")
     if told.get("report"):
-        console.print(f"report   {short_path(told['report'])}", markup=False, soft_wrap=True)
+        console.say(f"report   {short_path(told['report'])}")
 
 
-def _commands(told: Mapping[str, Any]) -> Iterator[str]:
-    where = f" -w {told['warehouse']}"
+def _commands(told: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    where = ("-w", told["warehouse"])
     if "version" not in told:
-        yield f"sluice publish {told['recipe']}{where}"
+        yield ("publish", told["recipe"], *where)
         return
-    yield f"sluice show {told['dataset']}{where}"
-    columns = "SELECT stage, outcome, reason, rows"
-    yield f"""sluice sql "{columns} FROM funnel WHERE run_id = '{told["run_id"]}'"{where}"""
+    yield ("show", told["dataset"], *where)
+    funnel = f"SELECT stage, outcome, reason, rows FROM funnel WHERE run_id = '{told['run_id']}'"  # noqa: S608 - our id
+    yield ("sql", funnel, *where)
     if told.get("dropped_example"):
-        yield f"sluice why {told['dropped_example']}{where}"
-    yield f"sluice export {told['dataset']} --to verl-rl{where}"
+        yield ("why", told["dropped_example"], *where)
+    yield ("export", told["dataset"], "--to", "verl-rl", *where)

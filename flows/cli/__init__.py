@@ -127,8 +127,8 @@ def _asked(arguments: list[str]) -> int:
 
 def _fail(message: str, hint: str | None, exit_code: int) -> int:
     errors.print("[bold red]error:[/] ", end="")
-    errors.print(message, markup=False, soft_wrap=True)
+    errors.say(message)
     if hint:
         errors.print("[bold]hint:[/]  ", end="")
-        errors.print(hint, markup=False, soft_wrap=True)
+        errors.say(hint)
     return exit_code

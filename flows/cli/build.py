@@ -9,7 +9,7 @@ import click
 
 from flows.build import Build
 from flows.cli import options
-from flows.console import console, print_json, print_text, progress_for, table
+from flows.console import console, next_steps, print_json, print_text, progress_for, table
 from flows.orchestration import prefect_server
 from flows.planning import Planned, plan_of
 from flows.summary import show_build
@@ -37,10 +37,11 @@ def plan(recipe: Path, root: Path, *, machine: bool) -> None:
     table("Plan", ("stage", "state", "rows in", "would do"), map(_plan_row, planned), right=("rows in",))
     waiting = sum(not step.cached for step in planned)
     console.print(
-        f"{waiting} of {len(planned)} stages would run; start with: sluice run {recipe}"
+        f"{waiting} of {len(planned)} stages would run"
         if waiting
-        else f"nothing to do; everything is built. `sluice run {recipe}` publishes it if it is not yet.",
+        else "nothing to do; everything is built, and a run publishes it if it is not yet",
     )
+    next_steps(("run", recipe, "-w", root))
 
 
 def _plan_row(step: Planned) -> tuple[Any, ...]:

@@ -44,7 +44,7 @@ def why(record_id: str, root: Path, *, machine: bool) -> None:
     if machine:
         print_json(story.to_json())
     else:
-        console.print(str(story), markup=False)
+        console.say(str(story))
 
 
 @click.command()

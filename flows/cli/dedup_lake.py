@@ -96,7 +96,7 @@ def _retention(path: Path | None) -> Retention:
 
 
 def _show_lake(told: Mapping[str, Any], root: Path) -> None:
-    console.print(f"[bold]{told['lake']}[/]: {told['tables']:,} tables, {size(told['bytes'])}", highlight=False)
+    console.print(f"[bold]{told['lake']}[/]: {told['tables']:,} tables, {size(told['bytes'])}")
     if told["rejections"]:
         listed = ", ".join(f"{count:,} {reason}" for reason, count in told["rejections"].items())
         console.print(f"no tables: {listed}")
@@ -113,11 +113,11 @@ def _show_lake(told: Mapping[str, Any], root: Path) -> None:
         console.print(f"[bold red]warning:[/] {escape(warning)}")
     if "plan" in told:
         _show_saving(told["plan"])
-    console.print(f"report  {short_path(told['report'])}", markup=False, soft_wrap=True)
+    console.say(f"report  {short_path(told['report'])}")
     best = "SELECT child, parent, relation, evidence ORDER BY evidence DESC LIMIT 10"
-    commands = [f"sluice sql 'FROM {told['lake']}_containment {best}' -w {root}"]
+    commands = [("sql", f"FROM {told['lake']}_containment {best}", "-w", root)]
     if told.get("plan", {}).get("delete"):
-        commands.insert(0, f"sluice dedup plan --lake {told['lake']} -w {root}")
+        commands.insert(0, ("dedup", "plan", "--lake", told["lake"], "-w", root))
     next_steps(*commands)
 
 
@@ -174,7 +174,7 @@ def plan(asked: str | None, settings: Path | None, limit: int, root: Path, *, ma
     for warning in told["warnings"]:
         console.print(f"[bold red]warning:[/] {escape(warning)}")
     if shown["deletions"]:
-        next_steps(f"sluice dedup apply --lake {told['lake']} -w {root}")
+        next_steps(("dedup", "apply", "--lake", told["lake"], "-w", root))
 
 
 def _kept(shown: Mapping[str, Any]) -> list[tuple[str, int, str]]:
@@ -227,7 +227,7 @@ def apply(asked: str | None, settings: Path | None, root: Path, *, purge: bool, 
     done = lake_retention.apply(run, root, progress)
     _show_done(done, machine=machine)
     if not machine and any(one["outcome"] == "deleted" for one in done):
-        next_steps(f"sluice dedup undo --all --lake {run.job.name} -w {root}")
+        next_steps(("dedup", "undo", "--all", "--lake", run.job.name, "-w", root))
 
 
 @click.command()

@@ -116,7 +116,7 @@ def _show(told: dict[str, Any]) -> None:
     console.print(f"\nKept {told['kept']:,} of {told['documents']:,} documents; {told['removed']:,} removals are "
                   f"[bold]{told['dataset']}[/]{' (unchanged)' if told['unchanged'] else ''}.")  # fmt: skip
     for what, path in told["written"].items():
-        console.print(f"{what:<8} {path}", markup=False, soft_wrap=True)
-    console.print(f"report   {short_path(told['report'])}", markup=False, soft_wrap=True)
+        console.say(f"{what:<8} {path}")
+    console.say(f"report   {short_path(told['report'])}")
     name = told["dataset"].partition("@")[0]
-    next_steps(f"sluice sql 'FROM {name} ORDER BY similarity LIMIT 10' -w {told['warehouse']}")
+    next_steps(("sql", f"FROM {name} ORDER BY similarity LIMIT 10", "-w", told["warehouse"]))

@@ -88,7 +88,7 @@ def _check(folders: Sequence[Path]) -> None:
     found = {folder: check(folder) for folder in folders}
     for folder, findings in found.items():
         if not findings:
-            console.print(f"{folder}: as its trainer reads it")
+            console.say(f"{folder}: as its trainer reads it")
     if bad := [f"{folder}: {finding}" for folder, findings in found.items() for finding in findings]:
         raise ExportRefused("\n".join(bad), hint="export again.")
 
@@ -103,7 +103,7 @@ def _tell(done: Sequence[HandedOff], *, machine: bool, everything: bool) -> None
             table("Exports", ("target", "rows", "folder"), ((o.target, o.rows, short_path(o.folder)) for o in written))
         for one in refused:
             console.print(f"[bold]{one.target}[/]: refused")
-            console.print(str(one.refused), markup=False, soft_wrap=True)
+            console.say(str(one.refused))
     if refused and not (everything and written):
         raise ExportRefused(f"{len(refused)} of {len(done)} targets would not read the rows as published.")
 
@@ -119,7 +119,7 @@ def verify_release(folder: Path, *, machine: bool) -> None:
     elif faults:
         table("Faults", ("kind", "file", "detail"), ((str(f.kind), f.path, f.detail) for f in faults))
     else:
-        console.print(f"{folder}: whole, every file as published")
+        console.say(f"{folder}: whole, every file as published")
     if faults:
         raise InputError(f"{folder} differs from its manifest in {len(faults)} places.", hint="fetch it again.")
 
@@ -143,7 +143,7 @@ def push(dataset: str, to: str, root: Path, *, machine: bool, dry_run: bool, pub
     if machine:
         print_json(pushed.to_json())
     else:
-        console.print(_summary(pushed), markup=False, soft_wrap=True)
+        console.say(_summary(pushed))
 
 
 def _summary(pushed: Pushed) -> str:

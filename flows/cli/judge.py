@@ -139,7 +139,7 @@ def admit_tests(
         print_json(reasons.to_dicts())
         return
     table("", ("reason", "tests"), reasons.iter_rows(), right=("tests",))
-    console.print(f"evidence for each test: {out}")
+    console.say(f"evidence for each test: {out}")
 
 
 COMMANDS = (verify, admit_tests)

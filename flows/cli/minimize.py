@@ -92,12 +92,11 @@ def _show_comparison(found: Comparison, *, measured: bool = False) -> None:
         return
     console.print("\nThe new version does not only coarsen:")
     for reason in found.reasons:
-        console.print(f"  {reason}", markup=False, soft_wrap=True)
+        console.say(f"  {reason}")
     if not measured:
-        console.print(
+        console.say(
             "Of clients already collected both releases are known together; `sluice minimize diff --records RAW`"
-            " measures what they tell.",
-            soft_wrap=True,
+            " measures what they tell."
         )
 
 
@@ -119,7 +118,7 @@ def revise(edited: Path, parent: Path | None, out: Path) -> None:
     }
     revised = draft.model_copy(update=changes)
     revised.save(out)
-    console.print(f"{out}: policy {revised.id}, version {revised.version}, sha256 {revised.digest}", soft_wrap=True)
+    console.say(f"{out}: policy {revised.id}, version {revised.version}, sha256 {revised.digest}")
     if before is not None:
         _show_comparison(compare(before, revised))
 
@@ -141,7 +140,7 @@ def compile_(policy: Path, target: str, name: str, out: Path | None, *, without_
         out.write_text(text, encoding="utf-8")
     except OSError as error:
         raise InputError(f"{str(out)!r} cannot be written: {error.strerror}.") from error
-    console.print(f"{out}: {target}, {len(text.splitlines()):,} lines", soft_wrap=True)
+    console.say(f"{out}: {target}, {len(text.splitlines()):,} lines")
 
 
 def _asked(path: Path, *, serving: bool) -> Policy:
@@ -162,7 +161,7 @@ def apply(policy: Path, source: Path, target: Path, engine: str, *, without_targ
     if machine:
         print_json({"file": str(done.target), "rows": done.rows, "columns": done.columns})
     else:
-        console.print(f"{done.target}: {done.rows:,} records, columns {', '.join(done.columns)}", soft_wrap=True)
+        console.say(f"{done.target}: {done.rows:,} records, columns {', '.join(done.columns)}")
 
 
 @minimize.command()
@@ -216,7 +215,7 @@ def _show_published(told: dict[str, Any]) -> None:
         console.print(f"[bold]{name}[/] already holds exactly these {told['rows']:,} records; nothing changed.")
         return
     console.print(f"Published [bold]{name}[/]: {told['rows']:,} records. {told['audit']}", soft_wrap=True)
-    console.print(f"policy   {told['policy']}, sha256 {told['policy_sha256']}", soft_wrap=True)
+    console.say(f"policy   {told['policy']}, sha256 {told['policy_sha256']}")
     groups = told["groups_of_that_size"]
     such = f"{groups:,} such group{'s' if groups != 1 else ''}"
     console.print(f"smallest group: {told['smallest_group']:,} records ({such})")

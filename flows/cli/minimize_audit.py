@@ -101,10 +101,10 @@ def audit(  # noqa: PLR0917 - options
     show_audit(found)
     if files:
         tables = sum(path.suffix == ".parquet" for path in files.values())
-        console.print(f"report   {files['html']}, beside it Markdown, JSON and {tables} tables", soft_wrap=True)
+        console.say(f"report   {files['html']}, beside it Markdown, JSON and {tables} tables")
     if published:
         named = ", ".join(f"{dataset}@{of}" for dataset, of in published.items())
-        console.print(f"tables   {named}", soft_wrap=True)
+        console.say(f"tables   {named}")
 
 
 def show_audit(found: AuditResult) -> None:

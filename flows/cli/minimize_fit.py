@@ -11,7 +11,7 @@ import click
 import polars as pl
 
 from flows.cli import options
-from flows.console import console, print_json, progress_for, table, words
+from flows.console import console, next_steps, print_json, progress_for, table, words
 from flows.learning import asked, sample
 from privacy.minimize.learn import Swept, enough, sweep
 from privacy.minimize.learn import fit as fit_once
@@ -152,21 +152,17 @@ def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, mach
         rows = (("→" if one["picked"] else "", *(_shown(one[name]) for name in _CHOSEN)) for one in front.to_dicts())
         console.print("[bold]Policies that no other of their release beats[/]")
         table("", ("", *map(words, _CHOSEN)), rows, right=list(map(words, _FIGURES)))
-        console.print(
+        console.say(
             f"Error of {', '.join(wanted.fit.targets)}: raw data {swept.raw_error:.4f}, guessing"
             f" {swept.majority_error:.4f}. Risk (personal attributes guessed right) without any data:"
-            f" {swept.base_risk:.4f}.",
-            soft_wrap=True,
+            f" {swept.base_risk:.4f}."
         )
-        console.print("All these figures are of test rows that neither the search nor the pick saw.", soft_wrap=True)
-        console.print(f"Picked: {swept.rule}.", soft_wrap=True)
+        console.say("All these figures are of test rows that neither the search nor the pick saw.")
+        console.say(f"Picked: {swept.rule}.")
     if alone := policy.fit.identifying:
-        console.print(
-            f"Nothing is learned from or stored of {', '.join(alone)}: most people have a value to themselves.",
-            soft_wrap=True,
-        )
-    console.print(f"{out}: policy {policy.id}, sha256 {policy.digest}", soft_wrap=True)
-    console.print(f"review it with: sluice minimize show {out}", soft_wrap=True)
+        console.say(f"Nothing is learned from or stored of {', '.join(alone)}: most people have a value to themselves.")
+    console.say(f"{out}: policy {policy.id}, sha256 {policy.digest}")
+    next_steps(("minimize", "show", out))
 
 
 def _shown(value: Any) -> Any:

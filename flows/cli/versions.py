@@ -54,7 +54,7 @@ def _describe(warehouse: Warehouse, name: str, ref: str, *, machine: bool) -> No
     table("Versions", ("version", "rows", "bump", "published (UTC)"), map(_version_row, versions), right=("rows",))
     if phases:
         show_phases(phases)
-    console.print(f"\n{version.notes}", markup=False)
+    console.say(f"\n{version.notes}")
 
 
 def _version_row(version: Version) -> tuple[str, int, str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -106,6 +107,14 @@ def test_paths_are_short_where_they_can_be(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
 
     assert ("a/b", "/c") == (console.short_path(tmp_path / "a" / "b"), console.short_path("/c"))
+
+
+def test_the_next_commands_can_be_pasted_into_a_shell(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever names of people hold, each argument arrives as one."""
+    commands = [("sql", "FROM runs WHERE id = 'r1'", "-w", Path("my house")), ("why", "f/1 [x]"), ("why", "it's $5")]
+    console.next_steps(*commands)
+    shown = [shlex.split(line)[1:] for line in capsys.readouterr().out.splitlines() if line.startswith("  sluice ")]
+    assert [[str(argument) for argument in command] for command in commands] == shown
 
 
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def compile_policy(policy: Policy, target: str, *, table: str = _DEFAULT_TABLE) 
     >>> rule = Interval(type="int", borders=["27.5"])
     >>> policy = Policy(id="ages", created=date(2026, 1, 1), purpose="demo", columns={"age": rule},
     ...                 fit=Fitted(method="by_hand", sample_rows=0))
-    >>> print(compile_policy(policy, "duckdb").split("SELECT")[1])
+    >>> print(compile_policy(policy, "sql").split("SELECT")[1])
     <BLANKLINE>
       CASE WHEN "age" IS NULL THEN '__null__' WHEN "age" <= 27 THEN 'b0' ELSE 'b1' END AS "age"
     FROM "clients"

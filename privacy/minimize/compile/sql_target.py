@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,6 +18,8 @@ __all__ = ["ANSI", "DUCKDB", "Dialect", "query", "select"]
 
 _MOST_LOOKED_UP = 200
 """Categories up to which DuckDB looks a text up in a map, which it searches from end to end."""
+_MOST_TYPED = 20
+"""Buckets up to which each is written with the type that lists them all: such text grows with their square."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Dialect:
         Condition that holds for NaN, over a quoted column.
     double, datetime, instant
         Names of types.
-    maps
-        Whether texts are looked up in a map.
+    maps_and_enums
+        Whether texts are looked up in a map, and buckets are of a type that lists them (written in a third of the time).
     """
 
     text: Callable[[str], str]
@@ -41,7 +43,7 @@ class Dialect:
     double: str
     datetime: str
     instant: str
-    maps: bool = False
+    maps_and_enums: bool = False
 
 
 def _duckdb_text(text: str) -> str:
@@ -58,7 +60,7 @@ def _ansi_text(text: str) -> str:
     return literal(text)
 
 
-DUCKDB = Dialect(_duckdb_text, "isnan({})", "DOUBLE", "TIMESTAMP", "TIMESTAMPTZ", maps=True)
+DUCKDB = Dialect(_duckdb_text, "isnan({})", "DOUBLE", "TIMESTAMP", "TIMESTAMPTZ", maps_and_enums=True)
 ANSI = Dialect(
     _ansi_text,
     "LOWER(CAST({} AS VARCHAR(32))) IN ('nan', '-nan')",
@@ -81,7 +83,8 @@ def select(policy: Policy, source: str, dialect: Dialect) -> str:
     inner = f"SELECT\n  {_joined([*buckets, *passed])}\nFROM {source}"
     if policy.cells is None:
         return inner
-    outer = [f"{_cell(policy.cells, dialect)} AS {identifier(CELL)}", *passed]
+    cell = _cell(policy.cells, _enum(policy.cells.cells, dialect))
+    outer = [f"{cell} AS {identifier(CELL)}", *passed]
     return f"SELECT\n  {_joined(outer)}\nFROM (\n{inner}\n) AS buckets"
 
 
@@ -95,27 +98,39 @@ def _joined(columns: list[str]) -> str:
     return ",\n  ".join(columns) if columns else "1"
 
 
+def _enum(ids: Collection[str], dialect: Dialect) -> str | None:
+    """Return the type that lists buckets or cells, or None where they are texts."""
+    if not dialect.maps_and_enums or len(ids) > _MOST_TYPED:
+        return None
+    return f"ENUM ({', '.join(map(literal, ids))})"
+
+
+def _named(bucket: str, enum: str | None) -> str:
+    return literal(bucket) if enum is None else f"{literal(bucket)}::{enum}"
+
+
 def _bucket(name: str, rule: Interval | Categories, dialect: Dialect) -> str:
-    column = identifier(name)
-    if dialect.maps and isinstance(rule, Categories) and _fits_a_map(rule):
-        return _looked_up(column, rule, dialect)
+    column, enum = identifier(name), _enum(rule.bucket_ids, dialect)
+    if dialect.maps_and_enums and isinstance(rule, Categories) and _fits_a_map(rule):
+        return _looked_up(column, rule, dialect, enum)
     conditions = [(f"{column} IS NULL", rule.on_null), *_conditions(column, rule, dialect)]
     last = rule.on_unseen if isinstance(rule, Categories) else rule.names[-1]
-    whens = " ".join(f"WHEN {condition} THEN {literal(bucket)}" for condition, bucket in conditions)
-    return f"CASE {whens} ELSE {literal(last)} END"
+    whens = " ".join(f"WHEN {condition} THEN {_named(bucket, enum)}" for condition, bucket in conditions)
+    return f"CASE {whens} ELSE {_named(last, enum)} END"
 
 
 def _fits_a_map(rule: Categories) -> bool:
     return rule.type == "str" and 0 < sum(map(len, rule.buckets.values())) <= _MOST_LOOKED_UP
 
 
-def _looked_up(column: str, rule: Categories, dialect: Dialect) -> str:
+def _looked_up(column: str, rule: Categories, dialect: Dialect, enum: str | None) -> str:
     """Return a lookup in a map: DuckDB does it once per entry of a dictionary, and a comparison once per row."""
     pairs = (
         f"{_category(value, dialect)}: {literal(name)}" for name, values in rule.buckets.items() for value in values
     )
-    found = f"coalesce(MAP {{{', '.join(pairs)}}}[{column}], {literal(rule.on_unseen)})"
-    return f"CASE WHEN {column} IS NULL THEN {literal(rule.on_null)} ELSE {found} END"
+    buckets = f"CAST(MAP {{{', '.join(pairs)}}} AS MAP(VARCHAR, {enum or 'VARCHAR'}))"
+    found = f"coalesce({buckets}[{column}], {_named(rule.on_unseen, enum)})"
+    return f"CASE WHEN {column} IS NULL THEN {_named(rule.on_null, enum)} ELSE {found} END"
 
 
 def _conditions(column: str, rule: Interval | Categories, dialect: Dialect) -> Iterator[tuple[str, str]]:
@@ -159,9 +174,9 @@ def _floored(border: Decimal, scale: int) -> str:
     return f"-{point}" if whole < 0 else point
 
 
-def _cell(node: Node | str, dialect: Dialect) -> str:
+def _cell(node: Node | str, enum: str | None) -> str:
     if isinstance(node, str):
-        return literal(node)
+        return _named(node, enum)
     buckets = ", ".join(map(literal, node.buckets))
-    left, right = (_cell(below, dialect) for below in (node.left, node.right))
+    left, right = (_cell(below, enum) for below in (node.left, node.right))
     return f"CASE WHEN {identifier(node.column)} IN ({buckets}) THEN {left} ELSE {right} END"

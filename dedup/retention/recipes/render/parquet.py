@@ -27,15 +27,17 @@ def layouts(path: Path) -> Iterator[dict[str, Any]]:
     writer = next((of for name, of in _WRITERS.items() if (footer.created_by or "").startswith(name)), None)
     if writer is None or not footer.num_row_groups or not footer.num_columns:
         return
-    shared = {
+    sizes = [footer.row_group(number).num_rows for number in range(footer.num_row_groups)]
+    even = {*sizes[:-1], max(sizes)} == {sizes[0]}
+    layout = {
         "writer": writer,
         "format": footer.format_version,
         "codec": footer.row_group(0).column(0).compression.lower(),
-        "group": footer.row_group(0).num_rows,
+        "group": max(1, *sizes),
         "groups": footer.num_row_groups,
         "schema": base64.b64encode(pq.read_schema(path).serialize()).decode(),
     }
-    yield shared
+    yield layout if even else {**layout, "sizes": sizes}
 
 
 def write(rows: pl.LazyFrame, layout: Mapping[str, Any], path: Path) -> None:
@@ -64,9 +66,11 @@ def _pyarrow(rows: pl.LazyFrame, layout: Mapping[str, Any], path: Path) -> None:
     schema = pa.ipc.read_schema(pa.py_buffer(base64.b64decode(layout["schema"])))
     codec = "none" if layout["codec"] == "uncompressed" else layout["codec"]
     with pq.ParquetWriter(path, schema, compression=codec, version=layout["format"]) as writer:
-        for number in range(layout["groups"]):
-            batch = rows.slice(number * layout["group"], layout["group"]).collect(engine="streaming")
+        start = 0
+        for size in layout.get("sizes") or [layout["group"]] * layout["groups"]:
+            batch = rows.slice(start, size).collect(engine="streaming")
             writer.write_table(batch.to_arrow().cast(schema).combine_chunks(), row_group_size=layout["group"])
+            start += size
 
 
 def _duckdb(rows: pl.LazyFrame, layout: Mapping[str, Any], path: Path) -> None:
