@@ -104,12 +104,12 @@ def test_what_no_layout_explains_is_patched(tmp_path: Path) -> None:
 def test_row_groups_of_any_size_come_back(tmp_path: Path) -> None:
     """A file appended to batch by batch, one of them empty, comes back though its row groups have no common size."""
     root = _lake(tmp_path)
-    people().write_csv(root / "whole.csv")
+    people().write_parquet(root / "whole.parquet")
     part = people()[:300].rechunk().to_arrow()
     with pq.ParquetWriter(root / "part.parquet", part.schema) as writer:
         for start, size in ((0, 0), (0, 30), (30, 250), (280, 20)):
             writer.write_table(part.slice(start, size))
-    assert "rows" == _comes_back(root, "part.parquet", "whole.csv", "text")[0]
+    assert "rows" == _comes_back(root, "part.parquet", "whole.parquet")[0]
 
 
 def test_bytes_of_the_parent_will_do(tmp_path: Path) -> None:
