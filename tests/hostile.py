@@ -45,6 +45,8 @@ PROBLEMS = {
     "pair": [_calls([{"args": [1], "expected": [1, 1]}])],
 }  # fmt: skip
 """Verifier and tests by the name that a program's header gives."""
+_PATIENT = {"time_limit": 10}
+"""The limit of programs that are not about time: a machine may be far slower than another."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ class Program:
         source = self.source.replace("@CR@", "\r") + (_ESCAPED if "escape" in self.problems else "")
         for name, value in places.items():
             source = source.replace(f"@{name}@", value)
-        return [Task(*problem, source) for name in self.problems for problem in PROBLEMS[name]]
+        limit = {} if self.expected & {Status.TLE, Status.ILE} else _PATIENT
+        problems = [problem for name in self.problems for problem in PROBLEMS[name]]
+        return [Task(json.dumps(json.loads(verifier) | limit), tests, source) for verifier, tests in problems]
 
 
 def corpus(group: str) -> list[Program]:

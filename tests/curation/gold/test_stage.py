@@ -116,7 +116,7 @@ def test_settings_say_what_becomes_of_weak_problems(services: Services, action: 
 
 def test_a_flaky_reference_is_set_aside(services: Services) -> None:
     """Two runs that differ prove nothing against the problem, nor for it."""
-    coin = "import os\nimport time\nprint(6 if time.time_ns() % 2 else 5)\n"
+    coin = "import os\nprint(5 + os.urandom(1)[0] % 2)\n"
     tests = canonical_json([{"input": f"{n}\n", "output": "6\n"} for n in range(40)])
     made = stream(1, reference_solutions=[coin], tests=tests)
 

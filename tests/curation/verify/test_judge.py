@@ -140,11 +140,12 @@ def test_each_status_of_a_function(judge: Judge) -> None:
         "def f(x): return x": Status.WA,
         "def f(x):\n while True: pass": Status.TLE,
         "def f(x): return bytearray(8 << 30)": Status.MLE,
-        "def f(x): return 'x' * (40 << 20)": Status.OLE,
+        "def f(x): return 'x' * (17 << 20)": Status.OLE,
         "def g(x): return x": Status.RE,
         SQUARE: Status.AC,
     }
-    judged = judge.judge(_calls(program) for program in programs)
+    limits = [1 if status is Status.TLE else 10 for status in programs.values()]
+    judged = judge.judge(_calls(program, time_limit=s) for program, s in zip(programs, limits, strict=True))
     assert list(programs.values()) == [judgement.status for judgement in judged]
 
 
@@ -261,7 +262,7 @@ def test_rest_of_a_stdin_problem_after_a_timeout(judge: Judge) -> None:
     tests = json.dumps([{"input": str(n), "output": str(n)} for n in range(5)])
     judgement = _only(judge, Task('{"kind": "stdio"}', tests, "while True: pass"))
     assert (Status.TLE,) * 5 == judgement.statuses
-    assert judgement.cpu_ms < 2 * 1000 * judge.settings.time_limit_s
+    assert judgement.cpu_ms < 5 * 1000 * judge.settings.time_limit_s
 
 
 @pytest.mark.parametrize(
@@ -374,11 +375,11 @@ def test_what_exceeds_a_limit_is_refused_however_late_it_is_seen(
         zygote = psutil.Process(slot.process.pid)
         judge._slots.put(slot)
         judgement = pool.submit(_only, judge, tasks[kind])
-        while len(running := zygote.children()) < 1 + (kind == "asserts"):
+        while len(running := zygote.children()) < 1 + (kind == "asserts") and not judgement.done():
             time.sleep(0.001)
         zygote.suspend()
         with suppress(psutil.NoSuchProcess):
-            while not any(process.status() == "zombie" for process in running):
+            while not judgement.done() and not any(process.status() == "zombie" for process in running):
                 time.sleep(0.01)
         zygote.resume()
         assert status is judgement.result().status

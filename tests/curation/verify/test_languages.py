@@ -50,6 +50,8 @@ def test_other_languages(judges: dict, rung: Isolation, tool: str, language: str
     if shutil.which(tool) is None:
         pytest.skip(f"{tool} is not installed")
     judge: Judge = judges[rung]
-    verifier = json.dumps({"kind": "stdio", "language": language, "time_limit": 2})
-    judged = judge.judge(Task(verifier, TESTS, program) for program in programs)
+    spec = {"kind": "stdio", "language": language}
+    limits = [2 if status is Status.TLE else 20 for status in programs.values()]
+    verifiers = [json.dumps({**spec, "time_limit": limit}) for limit in limits]
+    judged = judge.judge(Task(verifier, TESTS, program) for verifier, program in zip(verifiers, programs, strict=True))
     assert list(programs.values()) == [judgement.status for judgement in judged]

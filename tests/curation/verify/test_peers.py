@@ -27,7 +27,7 @@ def _uses() -> list:
 @pytest.mark.parametrize(("program", "code", "prelude", "status"), _uses())
 def test_what_tests_do_with_a_program(judge: Judge, program: str, code: str, prelude: str, status: Status) -> None:
     """Correct programs pass whatever they return, and what decides is never left to the program."""
-    verifier = json.dumps({"kind": "asserts", "entry_point": "f", "prelude": prelude})
+    verifier = json.dumps({"kind": "asserts", "entry_point": "f", "prelude": prelude, "time_limit": 10})
     (judgement,) = judge.judge([Task(verifier, json.dumps([{"code": code}]), program)])
     assert status == judgement.status, judgement.detail
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -47,9 +48,15 @@ def test_nothing_is_left_behind(rung: Isolation, tmp_path: Path, monkeypatch: py
     assert {"sluice-identities"} >= {path.name for path in tmp_path.iterdir()}
 
 
+def _lives(pid: int) -> bool:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).status() != "zombie"
+    return False
+
+
 def _gone(pids: list[int]) -> bool:
-    for _ in range(200):
-        if not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids):
+    for _ in range(1200):
+        if not any(map(_lives, pids)):
             return True
         time.sleep(0.05)
     return False
