@@ -58,11 +58,14 @@ class TextDuplicates:
         The finished stage.
     published
         The version of the removals.
+    page
+        What its page is called: the version, or the run if the version was published by another.
     """
 
     table: TextTable
     run: StageRun
     published: Published
+    page: str
 
     @property
     def name(self) -> str:
@@ -138,10 +141,11 @@ def find(table: TextTable, name: str, warehouse: Warehouse, services: Services) 
     except SluiceError:
         warehouse.upsert_run({**entry, "status": "failed", "finished_at": datetime.now(UTC)})
         raise
-    status = "published" if published.version.run_id == run_id else "unchanged"
+    ours = published.version.run_id == run_id
+    status = "published" if ours else "unchanged"
     told = {"status": status, "finished_at": datetime.now(UTC), "dataset_version": published.version.version}
     warehouse.upsert_run(entry | told)
-    return TextDuplicates(table, run, published)
+    return TextDuplicates(table, run, published, published.version.version if ours else run_id)
 
 
 def _counted(step: dict[str, Any]) -> dict[str, Any]:
@@ -250,6 +254,7 @@ def summary(found: TextDuplicates, warehouse: Warehouse, examples: int) -> dict[
         "documents": documents,
         "kept": documents - removed,
         "dataset": found.name,
+        "page": found.page,
         "unchanged": found.published.unchanged,
         "examples": near.to_dicts(),
         "seconds": found.run.seconds,

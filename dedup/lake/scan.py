@@ -17,6 +17,7 @@ from dedup.lake.fingerprints.store import Store
 from dedup.lake.large_files import read_one_by_one
 from dedup.lake.small_files import TEXT_CELLS, read_together
 from warehouse.engines import Engine
+from warehouse.figures import size
 from warehouse.progress import Progress
 
 __all__ = ["scan"]
@@ -53,7 +54,7 @@ def scan(  # noqa: PLR0913, PLR0917 - all that reading needs
         _take([one for one in found if one.print is not None], store, done, progress)
     for found in engine.map_chunks(partial(read_one_by_one, storage), large, 1):
         _take([found], store, done, progress)
-    progress.finish(_TASK, f"{sum(found.bytes_read for found in done.values()):,} bytes read")
+    progress.finish(_TASK, f"{size(sum(found.bytes_read for found in done.values()))} read")
     return done
 
 
@@ -82,12 +83,12 @@ def _text_bytes(file: File) -> int:
 
 def _batches(files: list[tuple[File, str]]) -> Iterator[list[tuple[File, str]]]:
     batch: list[tuple[File, str]] = []
-    size = 0
+    held = 0
     for item in files:
-        if batch and (size + _text_bytes(item[0]) > _BATCH_BYTES or len(batch) == _BATCH_FILES):
+        if batch and (held + _text_bytes(item[0]) > _BATCH_BYTES or len(batch) == _BATCH_FILES):
             yield batch
-            batch, size = [], 0
+            batch, held = [], 0
         batch.append(item)
-        size += _text_bytes(item[0])
+        held += _text_bytes(item[0])
     if batch:
         yield batch

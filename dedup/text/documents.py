@@ -27,7 +27,7 @@ __all__ = [
 
 _ROWS_AT_ONCE = 8192
 _TEXTS_AT_ONCE = 1024
-_TASK = "shingle prompts"
+_TASK = "shingle texts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def read_documents(rows: pl.LazyFrame, config: Dedup, services: Services) -> Doc
         Columns ``id`` and ``text``; by the others, in their order, and then by ``id``, the smallest comes first.
     """
     engine, progress = services.engine or LocalEngine(), services.progress
-    progress.start(_TASK, rows.select(pl.len()).collect().item())
+    progress.start(_TASK, rows.select(pl.len()).collect().item(), "texts")
     ranked: list[pl.DataFrame] = []
     store = SetStore(services.workspace.root)
     known: list[tuple[np.ndarray, ...]] = []

@@ -76,7 +76,7 @@ def _sketches(rows: pl.LazyFrame, shelf: Path, config: Dedup, services: Services
     shelf.mkdir(parents=True, exist_ok=True)
     store = SetStore(shelf)
     ids, known = [], []
-    progress.start(_TASK, firsts.height)
+    progress.start(_TASK, firsts.height, "texts")
     for some_ids, digests, guards, sizes, shingles in _known(shelf, firsts["id"]):
         ids.append(some_ids)
         known.append((digests, guards))

@@ -25,7 +25,7 @@ _AT_ONCE = 4096
 _MATCHES_AT_ONCE = 500_000
 _TWICE = 2
 _FLAGS = 1 << 28
-_TASK = "compare prompts"
+_TASK = "compare texts"
 
 
 def removals(
@@ -48,7 +48,7 @@ def removals(
     """
     index = PrefixIndex()
     found = [Pairs.none()]
-    progress.start(_TASK, len(np.flatnonzero(store.sizes)))
+    progress.start(_TASK, len(np.flatnonzero(store.sizes)), "texts")
     judge = partial(measure, store=store, threshold=threshold, engine=engine)
     for numbers, probe in probes or prefix_probes(store, threshold):
         known = _first(judge(index.candidates(probe, threshold)))

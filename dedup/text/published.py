@@ -166,7 +166,7 @@ class Published:
         """
         engine, progress = services.engine or LocalEngine(), services.progress
         found = [Pairs.none()]
-        progress.start(_TASK, len(compared))
+        progress.start(_TASK, len(compared), "texts")
         for numbers in documents.shingles.batches(compared, _AT_ONCE):
             sought = self._sought(documents, numbers, own, threshold)
             candidates = self._candidates(sought, threshold)

@@ -80,6 +80,23 @@ def test_a_repeated_command_does_nothing_again(ask: Ask, prompts: Path, tmp_path
     assert (2, "my_prompts_duplicates@1.1.0") == (other["removed"], other["dataset"])
 
 
+def test_a_version_keeps_the_page_of_the_run_that_published_it(ask: Ask, prompts: Path, tmp_path: Path) -> None:
+    """Another table of the same removals makes no version; what it tells lies on a page of its own."""
+    other = tmp_path / "other.jsonl"
+    other.write_text(prompts.read_text() + json.dumps({"key": "p9", "prompt": "Sort a list of words."}) + "\n")
+    command = ("--text", "prompt", "--id", "key", "--name", "found", "-w", tmp_path / "w", "--json")
+    first = ask("dedup", "text", prompts, *command).json
+    before = Path(first["report"]).read_text()
+
+    second = ask("dedup", "text", other, *command).json
+
+    assert (True, "found@1.0.0") == (second["unchanged"], second["dataset"])
+    assert (6, 5) == (second["documents"], first["documents"])
+    assert Path(first["report"]).with_name(f"{second['page']}.html") == Path(second["report"])
+    assert "1.0.0" == first["page"] != second["page"]
+    assert before == Path(first["report"]).read_text()
+
+
 def test_what_a_person_sees(ask: Ask, prompts: Path, tmp_path: Path) -> None:
     """A table of the steps, the least alike, where the rows went, and what to type next."""
     ran = ask("dedup", "text", prompts, "--text", "prompt", "--threshold", "0.6", "-w", tmp_path / "w")

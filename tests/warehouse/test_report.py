@@ -106,6 +106,14 @@ def test_small_build_has_a_report(tmp_path: Path) -> None:
     assert tmp_path / "reports" / "prompts" / "run_1.html" == write(tmp_path, bare)
 
 
+@pytest.mark.parametrize(("status", "page"), [("published", "1.0.0"), ("unchanged", "run_1"), ("rejected", "run_1")])
+def test_only_the_run_that_published_a_version_writes_its_page(status: str, page: str, tmp_path: Path) -> None:
+    """A run whose rows another published before has a page of its own."""
+    told = BuildSummary("prompts", "run_1", status, datetime(2026, 1, 1, tzinfo=UTC), version="1.0.0")
+
+    assert tmp_path / "reports" / "prompts" / f"{page}.html" == write(tmp_path, told)
+
+
 def test_reports_link_to_each_other(tmp_path: Path) -> None:
     """A report links to the other versions' reports and releases where there are any, relative to itself."""
     house = build(tmp_path / "warehouse")

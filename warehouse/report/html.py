@@ -36,14 +36,14 @@ def write(root: Path, summary: BuildSummary) -> Path:
     Returns
     -------
     Path
-        The HTML file, named by the version or, where none was published, by the run.
+        The HTML file, named by the version or, where this run published none, by the run.
 
     Raises
     ------
     WarehouseError
         If it cannot be written.
     """
-    path = report_path(root, summary.dataset, summary.version or summary.run_id)
+    path = report_path(root, summary.dataset, summary.page)
     if summary.audit:
         with writing(path):
             summary.audit.save(path.with_suffix(".json"))

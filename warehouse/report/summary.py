@@ -104,7 +104,7 @@ class BuildSummary:
     status
         As in the book of runs: published, unchanged, rejected, failed or running.
     version
-        Version published; None if none.
+        Version published, or already there with the same content; None if none.
     recipe
         The recipe as JSON text.
     inputs
@@ -138,3 +138,8 @@ class BuildSummary:
     totals: Mapping[str, int] = field(default_factory=dict)
     versions: Sequence[VersionLink] = ()
     audit: AuditResult | None = None
+
+    @property
+    def page(self) -> str:
+        """What its report is called: the version that it published, or else the run."""
+        return self.version if self.version and self.status == "published" else self.run_id

@@ -19,7 +19,7 @@ __all__ = ["render", "write"]
 
 
 def write(root: Path, told: Mapping[str, Any], view: View) -> Path:
-    """Write the page of a version of removals to ``reports/NAME/VERSION.html``, replacing an older one in one step.
+    """Write the page of removals to ``reports/NAME/PAGE.html``, replacing an older one in one step.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def write(root: Path, told: Mapping[str, Any], view: View) -> Path:
     WarehouseError
         If it cannot be written.
     """
-    name, _, version = told["dataset"].partition("@")
-    return write_page(report_path(root, name, version), render(told, view, str(root)))
+    name = told["dataset"].partition("@")[0]
+    return write_page(report_path(root, name, told["page"]), render(told, view, str(root)))
 
 
 def render(told: Mapping[str, Any], view: View, warehouse: str) -> str:
