@@ -64,4 +64,4 @@ class RowFile:
 
     def scan(self) -> pl.LazyFrame:
         """Return the closed file lazily."""
-        return pl.scan_parquet(self.path)
+        return pl.scan_parquet(self.path, glob=False)

@@ -194,5 +194,5 @@ def _decontamination(warehouse: Warehouse, run_id: str) -> dict[str, Any]:
     for name in made.select("output").unique().collect().to_series():
         stage, _, key = name.partition("@")
         if paths := parts(warehouse.root / "work" / stage / key / "hits"):
-            told["rules"] = removed_by_rule(pl.scan_parquet(paths)).to_dicts()
+            told["rules"] = removed_by_rule(pl.scan_parquet(paths, glob=False)).to_dicts()
     return told

@@ -199,8 +199,8 @@ def _folded(connection: duckdb.DuckDBPyConnection, of: Contract, present: list[D
     small = [file for file in present if file.file_size_in_bytes < _SMALL_BYTES]
     folded = {file.file_path for file in small} if len(small) >= _SMALL_FILES else set()
     if _one(connection, 'SELECT count(*) FROM "renewed"')[0]:
-        paths = read_parquet_sql([Path(file.file_path) for file in present]).replace("])", "], filename = true)")
-        query = f'SELECT DISTINCT filename FROM {paths} SEMI JOIN "renewed" USING ({quoted(of.key)})'  # noqa: S608
+        paths = [Path(file.file_path) for file in present]
+        query = f'SELECT DISTINCT filename FROM {read_parquet_sql(paths)} SEMI JOIN "renewed" USING ({quoted(of.key)})'  # noqa: S608
         folded |= {row[0] for row in connection.execute(query).fetchall()}
     return [file for file in present if file.file_path in folded]
 

@@ -131,10 +131,8 @@ class Catalog:
                 if orphans
                 else "check the folder's name; a run makes a new warehouse.",
             )
-        if self.read_only:
-            query = {"mode": "ro", "uri": "true", "timeout": "60"}
-            return str(URL.create("sqlite", database=f"file:{quote(str(path))}", query=query))
-        return str(URL.create("sqlite", database=str(path), query={"timeout": "60"}))
+        query = {"mode": "ro" if self.read_only else "rwc", "uri": "true", "timeout": "60"}
+        return str(URL.create("sqlite", database=f"file:{quote(str(path))}", query=query))
 
     @property
     def spill(self) -> Path:
@@ -235,7 +233,7 @@ class Catalog:
         text = str(getattr(error, "orig", None) or error).split("\n")[0]
         low = text.lower()
         number = getattr(error, "errno", None)
-        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "full" in low or "no space" in low:
+        if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) or "disk is full" in low or "no space" in low:
             hint = "free some space and run again: nothing was published, and readers see what they saw."
         elif number in (errno.EROFS, errno.EACCES, errno.EPERM) or "readonly" in low or "read-only" in low:
             hint = "the folder cannot be written: check its permissions, or open the warehouse read-only."

@@ -12,6 +12,7 @@ import pyarrow as pa
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 from pyiceberg.table import Table
 
+from schemas.derive.duckdb import identifier
 from warehouse.catalog import data_files
 from warehouse.parquet import duck, quoted, scan_parts, view
 from warehouse.versions import Bump, Version
@@ -187,7 +188,8 @@ def compare(before: Side, after: Side, *, volatile: Collection[str] = (), spill:
 
 def _hash(field: pa.Field) -> str:
     """Return the SQL hash of a column; DuckDB's own takes a list that is null for an empty one."""
-    return f'hash(to_json("{field.name}")::VARCHAR)' if pa.types.is_nested(field.type) else f'hash("{field.name}")'
+    name = identifier(field.name)
+    return f"hash(to_json({name})::VARCHAR)" if pa.types.is_nested(field.type) else f"hash({name})"
 
 
 def _joined(connection: duckdb.DuckDBPyConnection, key: Sequence[str], hashes: Sequence[str]) -> list[int]:

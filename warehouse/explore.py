@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from glob import escape
 from importlib.resources import files
 from pathlib import Path
 
@@ -167,7 +168,8 @@ def _view(
 
 def _confine(connection: duckdb.DuckDBPyConnection, allowed: Sequence[Path]) -> None:
     """Leave the connection nothing but the views' own files, for good."""
-    listed = ", ".join(literal(str(path)) for path in allowed)
+    # what is no pattern by its spelling is opened under that spelling
+    listed = ", ".join(literal(name) for path in allowed for name in (str(path), escape(str(path))))
     connection.execute(f"SET allowed_paths = [{listed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET enable_progress_bar = false")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 
 import duckdb
 
 from schemas.contracts import Contract
+from schemas.derive.duckdb import identifier, literal
 from schemas.errors import InputError
 from schemas.ids import digest
 
@@ -41,9 +43,8 @@ def parts(folder: Path) -> list[Path]:
 
 
 def read_parquet_sql(paths: Sequence[Path]) -> str:
-    """Return a DuckDB table function reading ``paths``, with the names quoted."""
-    quoted = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
-    return f"read_parquet([{quoted}])"
+    """Return a DuckDB table function reading ``paths`` to the letter: quoted, and no pattern whatever they hold."""
+    return f"read_parquet([{', '.join(literal(escape(str(path))) for path in paths)}])"
 
 
 def content_hash(paths: Sequence[Path], contract: Contract) -> tuple[str, int]:
@@ -77,7 +78,8 @@ def content_hash(paths: Sequence[Path], contract: Contract) -> tuple[str, int]:
 
 def row_hash_sql(contract: Contract) -> str:
     """Return the SQL expression whose MD5 names a row: its stable columns as JSON text."""
-    columns = ", ".join(f'"{c.name}" := "{c.name}"' for c in contract.columns if not c.volatile)
+    stable = [identifier(column.name) for column in contract.columns if not column.volatile]
+    columns = ", ".join(f"{name} := {name}" for name in stable)
     return f"to_json(struct_pack({columns}))::VARCHAR"
 
 

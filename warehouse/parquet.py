@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from schemas.derive.duckdb import identifier, literal
 from warehouse.fingerprint import read_parquet_sql
 
 __all__ = ["PartWriter", "duck", "quoted", "scan_parts", "view", "write_query"]
@@ -32,19 +33,19 @@ def duck(spill: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         connection.execute(f"SET memory_limit = '{_MEMORY}'")
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")
-        connection.execute("SET temp_directory = '" + str(spill).replace("'", "''") + "'")
+        connection.execute(f"SET temp_directory = {literal(str(spill))}")
         yield connection
 
 
 def quoted(names: Iterable[str], prefix: str = "") -> str:
     """Return a list of quoted SQL column names."""
-    return ", ".join(f'{prefix}"{name}"' for name in names)
+    return ", ".join(prefix + identifier(name) for name in names)
 
 
 def view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path], schema: pa.Schema) -> None:
     """Make Parquet files (or none, with the columns of ``schema``) known to DuckDB as the view ``name``."""
     if paths:
-        connection.execute(f'CREATE VIEW "{name}" AS SELECT * FROM {read_parquet_sql(paths)}')  # noqa: S608 - quoted
+        connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT * FROM {read_parquet_sql(paths)}")  # noqa: S608 - quoted
     else:
         connection.register(name, schema.empty_table())
 
@@ -52,7 +53,7 @@ def view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[Path]
 def scan_parts(paths: Sequence[Path], schema: pa.Schema) -> pl.LazyFrame:
     """Return Parquet files (or none, with the columns of ``schema``) as one lazy frame."""
     if paths:
-        return pl.scan_parquet(list(paths))
+        return pl.scan_parquet(list(paths), glob=False)
     return pl.DataFrame(schema=pl.Schema(schema)).lazy()
 
 

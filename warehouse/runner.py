@@ -149,7 +149,7 @@ class _Writer:
         pinned.sink_parquet(path, row_group_size=_GROUP_ROWS)
         hashed, rows = content_hash([path], of)
         self.refs[name] = TableRef(str(self.home / name), of.name, hashed, rows)
-        return pl.scan_parquet(path)
+        return pl.scan_parquet(path, glob=False)
 
     def decisions(self, stage: Stage, frame: pl.LazyFrame) -> pl.DataFrame:
         """Write the stage's decisions, sorted, and return them."""

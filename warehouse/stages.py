@@ -55,7 +55,7 @@ class Workspace:
 
     def scan(self, ref: TableRef) -> pl.LazyFrame:
         """Return a table lazily, with the columns of its contract."""
-        return pl.scan_parquet(parts(self.folder(ref)))
+        return pl.scan_parquet(parts(self.folder(ref)), glob=False)
 
     def cache(self, name: str) -> KeyedCache:
         """Return the cache called ``name``, such as ``requests`` or ``verdicts``."""

@@ -71,7 +71,7 @@ def decontaminate(inputs: Mapping[str, pl.LazyFrame], config: Decontaminate, ser
         services.progress.advance("decontaminate", batch.height)
     services.progress.finish("decontaminate")
     parts = sorted(scratch.glob("hits-*.parquet"))
-    hits = pl.scan_parquet(parts) if parts else pl.LazyFrame(schema=_SCHEMA)
+    hits = pl.scan_parquet(parts, glob=False) if parts else pl.LazyFrame(schema=_SCHEMA)
     return StageResult(_decisions(hits), outputs={"hits": hits})
 
 

@@ -129,7 +129,7 @@ def count(inputs: Mapping[str, pl.LazyFrame], config: BaseModel | None, services
     """
     aside = services.aside() / "pass_rates.parquet"
     _rates(inputs, services).sink_parquet(aside)
-    rates = pl.scan_parquet(aside)
+    rates = pl.scan_parquet(aside, glob=False)
     return StageResult(_remarks(inputs["rows"], rates), outputs={"pass_rates": rates})
 
 

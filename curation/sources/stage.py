@@ -190,7 +190,7 @@ def _without_duplicates(rows: Path, rejections: Path) -> StageResult:
 
     The others are rejected, naming the kept one as witness.
     """
-    everything = pl.scan_parquet(rows)
+    everything = pl.scan_parquet(rows, glob=False)
     counts = everything.group_by("problem_id").len().filter(pl.col("len") > 1)
     twice = counts.collect(engine="streaming")["problem_id"]
     concerned = everything.filter(pl.col("problem_id").is_in(twice.implode()))
@@ -209,5 +209,5 @@ def _without_duplicates(rows: Path, rejections: Path) -> StageResult:
     return StageResult(
         decisions=no_decisions(),
         rows=everything.filter(~pl.col("_order").is_in(repeated["_order"].implode())).drop(_PLACE.names),
-        outputs={"rejections": pl.concat([pl.scan_parquet(rejections), duplicates])},
+        outputs={"rejections": pl.concat([pl.scan_parquet(rejections, glob=False), duplicates])},
     )

@@ -103,6 +103,12 @@ def problem_frame() -> Callable[..., pl.DataFrame]:
     return problems
 
 
+@pytest.fixture(scope="session")
+def rate_frame() -> Callable[..., pl.DataFrame]:
+    """Make pass rates of problems named by number."""
+    return pass_rates
+
+
 @pytest.fixture
 def release(house: Warehouse) -> Callable[..., Published]:
     """Publish problems to dataset ``sums``, finding nothing wrong unless given another audit."""

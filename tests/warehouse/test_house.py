@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import polars as pl
 import pytest
 
 from schemas.errors import UsageError, WarehouseError
+from schemas.registry import contract
 from schemas.tables import TableRef
+from warehouse.explore import query
+from warehouse.gate import audit
 from warehouse.house import Warehouse
 from warehouse.publish import Published
+from warehouse.release.info import ReleaseInfo
+from warehouse.release.write import write_release
 
 Place = Callable[..., TableRef]
 Release = Callable[..., Published]
@@ -116,3 +122,24 @@ def test_a_version_tells_everything_about_itself(house: Warehouse, place: Place,
         version.contract_version,
     )
     assert ("1.0.0", "major") == (version.to_json()["version"], version.to_json()["bump"])
+
+
+def test_a_folder_is_read_to_the_letter_whatever_its_name(
+    tmp_path: Path, put_table: Callable, problem_frame: Callable, rate_frame: Callable
+) -> None:
+    """Quotes, spaces and signs that are patterns elsewhere name one folder, not the one beside it that would match."""
+    rest = "\"q\" 'x' ü #%20 ?])"
+    houses = [Warehouse.open(tmp_path / name / "house") for name in (f"a-b 1 {rest}", f"a*b [1] {rest}")]
+    for count, house in zip((7, 2), houses, strict=True):
+        for rows in (count, count + 1):
+            ref = put_table(house.workspace, problem_frame(range(rows)), contract("problem"))
+            house.publish("sums", "problem", ref, run_id=f"r{rows}", audit=audit)
+        house.append("pass_rates", rate_frame(range(count)), "r1")
+        house.append("pass_rates", rate_frame(range(count), n=16), "r2")
+    house = houses[1]
+    assert 3 == house.scan("sums").collect().height
+    assert 1 == house.diff("sums", "1.0.0").added
+    assert 3 == query(house, "SELECT count(*) FROM sums").item()
+    assert [16, 16] == query(house, "SELECT n FROM pass_rate").to_series().to_list()
+    info = ReleaseInfo("sums", "1.1.0", house.version("sums").published_at)
+    assert 3 == write_release(house.files("sums"), contract("problem"), info, house.root / "release").manifest["rows"]

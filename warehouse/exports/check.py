@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,7 @@ def _schema(path: Path, target: Target) -> pa.Schema:
     """Return the target's schema with the extra columns that the file carries, if it may."""
     if not target.is_open:
         return target.schema
-    lazy = pl.scan_parquet(path) if path.suffix == ".parquet" else pl.scan_ndjson(path)
+    lazy = pl.scan_parquet(path, glob=False) if path.suffix == ".parquet" else pl.scan_ndjson(escape(str(path)))
     carried = [name for name in lazy.collect_schema().names() if name not in target.schema.names]
     for name in carried:
         if name in target.reserved:

@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from schemas.contracts import Contract
 from warehouse.fingerprint import read_parquet_sql
+from warehouse.parquet import duck, quoted
 from warehouse.spill import spill_folder
 
 __all__ = ["BATCH", "WHOLE", "Part", "batches", "ordered", "published_order", "survey"]
 
 _PARTED = ("curriculum", "phase")
-_MEMORY = "1GB"
 BATCH = 1024
 """Rows handled at a time."""
 WHOLE = "default"
@@ -78,9 +78,8 @@ def ordered(paths: Sequence[Path], of: Contract, sizes: Iterable[int]) -> Iterat
 
     Sorting spills to disk beyond 1 GB, so that memory stays flat.
     """
-    columns = ", ".join(f'"{name}"' for name in of.names)
-    keys = ", ".join(f'"{name}"' for name in published_order(of))
-    query = f"SELECT {columns} FROM {read_parquet_sql(paths)} ORDER BY {keys}"  # noqa: S608 - names are the contract's
+    order = quoted(published_order(of))
+    query = f"SELECT {quoted(of.names)} FROM {read_parquet_sql(paths)} ORDER BY {order}"  # noqa: S608 - quoted
     with _connection() as connection:
         reader = connection.sql(query).to_arrow_reader(BATCH)
         yield from _cut(reader, of.arrow, sizes)
@@ -88,9 +87,7 @@ def ordered(paths: Sequence[Path], of: Contract, sizes: Iterable[int]) -> Iterat
 
 @contextmanager
 def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
-    with spill_folder() as spill, duckdb.connect() as connection:
-        connection.execute("SET memory_limit = $limit", {"limit": _MEMORY})
-        connection.execute("SET temp_directory = $folder", {"folder": str(spill)})
+    with spill_folder() as spill, duck(spill) as connection:
         yield connection
 
 

@@ -12,6 +12,7 @@ import duckdb
 import pyarrow.parquet as pq
 
 from schemas.contracts import Contract
+from schemas.derive.duckdb import identifier
 from schemas.errors import InputError
 from schemas.recipe.publish import Publish
 from warehouse.fingerprint import file_sha256, read_parquet_sql, row_hash_sql
@@ -95,10 +96,9 @@ def describe(paths: Sequence[Path], of: Contract, folder: Path) -> list[Shard]:
     if not paths:
         return []
     query = f"""
-        SELECT filename, count(*), min("{of.key[0]}")::VARCHAR, max("{of.key[0]}")::VARCHAR,
+        SELECT filename, count(*), min(id)::VARCHAR, max(id)::VARCHAR,
                sum(md5_number_lower(row)), sum(md5_number_upper(row))
-        FROM (SELECT filename, "{of.key[0]}", {row_hash_sql(of)} AS row
-              FROM {read_parquet_sql(paths)[:-1]}, filename = true))
+        FROM (SELECT filename, {identifier(of.key[0])} AS id, {row_hash_sql(of)} AS row FROM {read_parquet_sql(paths)})
         GROUP BY filename
     """  # noqa: S608 - names come from contracts, paths are quoted
     with duckdb.connect() as connection:
