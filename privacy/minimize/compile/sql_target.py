@@ -35,7 +35,7 @@ class Dialect:
     double, datetime, instant
         Names of types.
     maps_and_enums
-        Whether texts are looked up in a map, and buckets are of a type that lists them (written in a third of the time).
+        Whether texts are looked up in maps, and buckets are of a type that lists them, a byte each.
     """
 
     text: Callable[[str], str]

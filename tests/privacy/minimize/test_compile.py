@@ -20,6 +20,7 @@ import polars as pl
 import pytest
 from hypothesis import Phase, given, settings
 
+from privacy.minimize.cells import Node
 from privacy.minimize.compile import TARGETS, compile_policy, polars_target, python_target
 from privacy.minimize.policy import Policy
 from privacy.minimize.rules import Categories, Drop, Interval
@@ -307,6 +308,27 @@ def test_duckdb_finds_texts_in_whatever_holds_them(tmp_path: Path, known: int, s
     expected = [python_target.minimize(row, policy.spec)["name"] for row in frame.to_dicts()]
     assert {"g0", "g1", "g2", "__other__"} == set(expected)
     assert expected == [row[0] for row in found]
+
+
+@pytest.mark.parametrize(("buckets", "kind"), [(3, "ENUM"), (60, "VARCHAR")])
+@pytest.mark.parametrize("released", ["attribute", "cell"])
+def test_duckdb_lists_few_buckets_in_their_type(buckets: int, kind: str, released: str) -> None:
+    """Few buckets or cells are an ENUM, many are texts: both are the ones that a device tells."""
+    rules = {"age": Interval(type="int", borders=[f"{border}.5" for border in range(buckets - 1)])}
+    root: Node | str = f"c{buckets - 1}"
+    for number in reversed(range(buckets - 1)):
+        root = Node(column="age", buckets=(f"b{number}",), left=f"c{number}", right=root)
+    cells = {"release": "cell", "cells": root} if released == "cell" else {}
+    policy = policy_of(rules, passthrough={"row": "int"}, **cells)
+    (name,) = policy.stored
+    rows = [{"age": age, "row": age} for age in range(buckets)] + [{"age": None, "row": buckets}]
+    with duckdb.connect() as connection:
+        connection.register("clients", pl.DataFrame(rows).to_arrow())
+        found = connection.sql(compile_policy(policy, "duckdb")).order("row")
+        types, stored = found.types, [row[0] for row in found.fetchall()]
+
+    assert str(types[0]).startswith(kind)
+    assert [python_target.minimize(row, policy.spec)[name] for row in rows] == stored
 
 
 def test_portable_sql_refuses_what_it_cannot_write() -> None:
