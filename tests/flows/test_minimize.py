@@ -148,23 +148,27 @@ job.publish(warehouse, run)
 """
 
 
-def _killed(step: str, after: float, *arguments: Path) -> None:
-    command = [sys.executable, "-c", _CHILD, *map(str, arguments)]
+def _killed(script: Path, step: str, after: float, *arguments: Path) -> bool:
+    """Kill a job some seconds into a step, and tell whether it was not done before."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as child:
-        for line in child.stdout:
-            if line.strip() == step:
-                break
+    with subprocess.Popen(
+        [sys.executable, script, *arguments], stdout=subprocess.PIPE, text=True, env=environment
+    ) as child:
+        assert step in map(str.strip, child.stdout)
         time.sleep(after)
         child.send_signal(signal.SIGKILL)
+    return -signal.SIGKILL == child.returncode
 
 
 def test_a_kill_leaves_no_raw_value_behind(tmp_path: Path, saved: Path) -> None:
     """Killed while it works and while it publishes, it leaves nothing raw, and goes on as if nothing had happened."""
-    source, root = _write(tmp_path / "many.csv", 60_000), tmp_path / "warehouse"
+    source, root, script = _write(tmp_path / "many.csv", 60_000), tmp_path / "warehouse", tmp_path / "job.py"
+    script.write_text(_CHILD, encoding="utf-8")
+    killed = []
     for step, after in (("minimize", 0.05), ("minimize", 0.25), ("publish", 0.1), ("publish", 0.8)):
-        _killed(step, after, saved, source, root)
+        killed.append(_killed(script, step, after, saved, source, root))
         assert [] == _raw_values(root)
+    assert any(killed)
 
     warehouse = _ingested(Ingestion.of(saved, source, root, "clients"))
 
