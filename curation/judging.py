@@ -82,7 +82,7 @@ class CachedJudge:
 
     def _batch(self, tasks: Sequence[Task], trial: int) -> list[Judgement]:
         keys = [self._key(task, trial) for task in tasks]
-        known = {key: _decoded(text) for key, text in self._cache.get(keys).items()}
+        known = self._cache.read(keys, _decoded)
         missing = {key: task for key, task in zip(keys, tasks, strict=True) if key not in known}
         found = dict(zip(missing, self._judged(list(missing.values())), strict=True))
         self._cache.put((key, _encoded(new)) for key, new in found.items() if new.status is not Status.XX)

@@ -7,15 +7,18 @@ may share one file.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TypeVar
 
 from warehouse.sqlite import transaction
 
 __all__ = ["KeyedCache"]
 
+V = TypeVar("V")
 _CHUNK = 500
+_UNREADABLE = (ValueError, TypeError, KeyError)
 _HINT = "check free space and permissions; the file may be deleted: it is rebuilt, at a price."
 
 
@@ -53,6 +56,20 @@ class KeyedCache:
                 found.update(
                     connection.execute(f"SELECT key, value FROM cache WHERE key IN ({marks})", chunk),  # noqa: S608
                 )
+        return found
+
+    def read(self, keys: Iterable[str], decode: Callable[[str], V]) -> dict[str, V]:
+        """Return the known values among ``keys``, decoded; what does not decode is forgotten, to be paid for again."""
+        found: dict[str, V] = {}
+        damaged: list[tuple[str]] = []
+        for key, text in self.get(keys).items():
+            try:
+                found[key] = decode(text)
+            except _UNREADABLE:
+                damaged.append((key,))
+        if damaged:
+            with self._transaction() as connection:
+                connection.executemany("DELETE FROM cache WHERE key = ?", damaged)
         return found
 
     def put(self, items: Iterable[tuple[str, str]]) -> None:

@@ -97,8 +97,7 @@ def ask(
     heard
         Called with the samples of each request as they become known.
     """
-    known = cache.get(request.key for request in requests) if client.paid else {}
-    answers = {key: _decoded(text) for key, text in known.items()}
+    answers = cache.read((request.key for request in requests), _decoded) if client.paid else {}
     for samples in answers.values():
         heard(samples)
     missing = {request.key: request for request in requests if request.key not in answers}

@@ -32,7 +32,6 @@ def _replayed(policy: Recorded, made: dict[str, Any], scratch: Path, first: int 
         ((_, samples),) = client.answer(list(plan(client, made, first, last)))
     finally:
         client.close()
-    (scratch / "recorded-made.sqlite").unlink()
     return samples
 
 
@@ -101,8 +100,20 @@ def test_codet_prompts_are_told_apart_by_their_text(tmp_path: Path) -> None:
     client = open_client(policy, tmp_path)
     assert 2 == len({request.key for made in (down, other) for request in plan(client, made, 0, ALL)})
     client.close()
-    (tmp_path / "recorded-made.sqlite").unlink()
     assert [] == _replayed(policy, other, tmp_path)
+
+
+def test_two_checkpoints_of_one_name_are_replayed_side_by_side(tmp_path: Path) -> None:
+    """Each client reads its own table, whatever both policies are called."""
+    policies = [
+        _policy(_lines(tmp_path / f"{n}.jsonl", [{"problem": "7", "response": n}]), revision=n, match="source_id")
+        for n in ("8", "9")
+    ]
+    clients = [open_client(policy, tmp_path) for policy in policies]
+    found = [next(client.answer(list(plan(client, problem(7), 0, ALL))))[1] for client in clients]
+    for client in clients:
+        client.close()
+    assert ["8", "9"] == [sample.text for (sample,) in found]
 
 
 def test_models_solutions_and_generations(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -109,6 +110,18 @@ def test_faults_are_never_remembered(services: Services, judged: list[Task]) -> 
 
     assert [Status.XX, Status.WA] == [each.status for each in found[1]]
     assert [tasks[0], tasks[1], tasks[0]] == judged
+
+
+def test_a_verdict_cut_short_is_judged_again(services: Services, judged: list[Task]) -> None:
+    """An entry of the cache that is no verdict any more is replaced; the others are kept."""
+    tasks = _tasks(stream(1), "print(1)", "print(2)")
+    first = _stable(judge_all(tasks, _SETTINGS, services))
+    with sqlite3.connect(services.workspace.root / "cache" / "verdicts.sqlite") as cache:
+        cache.execute("UPDATE cache SET value = substr(value, 1, 20) WHERE rowid = 1")
+    cache.close()
+
+    assert first == _stable(judge_all(tasks, _SETTINGS, services)) == _stable(judge_all(tasks, _SETTINGS, services))
+    assert 3 == len(judged)
 
 
 def test_a_kill_costs_at_most_a_batch(

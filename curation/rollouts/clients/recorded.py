@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import sqlite3
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,7 +51,7 @@ class RecordedClient:
                 f"recorded answers {policy.path!r} changed since the run was planned.",
                 hint="run again: the plan takes the new content in.",
             )
-        self._index = sqlite3.connect(scratch / f"recorded-{policy.name.replace('/', '_')}.sqlite")
+        self._index = sqlite3.connect(Path(tempfile.mkdtemp(dir=scratch)) / "answers.sqlite")
         self._index.execute("PRAGMA journal_mode=OFF")
         self._index.execute(
             "CREATE TABLE answer (key TEXT, prompt TEXT, idx INTEGER, text TEXT, finish TEXT, tokens INTEGER)"
