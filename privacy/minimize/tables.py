@@ -24,8 +24,10 @@ FORMATS = (".csv", ".csv.gz", ".jsonl", ".parquet")
 _BROKEN = (OSError, EOFError, zlib.error, csv.Error, pl.exceptions.PolarsError)
 """What libraries raise over a file that is damaged, or not in its format."""
 _QUOTED = re.compile("`[^`]*`?")
-_EVERY_CELL = pl.struct(pl.all().null_count()).alias("")
-"""Looks at every cell of a CSV file: where columns are left out, polars does not see that a row has too many cells."""
+_LAST_EMPTY = (pl.last().cast(pl.String).fill_null("") == "").any()
+_SHAPE = pl.struct(pl.struct(pl.all().null_count()).alias("cells"), _LAST_EMPTY.alias("last empty")).alias("")
+"""Looks at every cell of a CSV file: where columns are left out, polars does not see that a row has too many cells.
+A row of too few cells ends in missing ones."""
 _SCALE = 18
 """Digits after the point of decimals that are passed through."""
 
@@ -85,7 +87,7 @@ def scan(path: Path, missing: Iterable[str] = ("",)) -> pl.LazyFrame:
             found = pl.scan_ndjson(escape(str(path)), infer_schema_length=None)
         else:
             found = _scan_csv(path, missing, infer_schema_length=None, try_parse_dates=True)
-            found.select(_EVERY_CELL).collect(engine="streaming")
+            _refuse_short(path, found.select(_SHAPE).collect(engine="streaming").item())
         found.collect_schema()
     except _BROKEN as error:
         raise _unreadable(path, error) from error
@@ -183,12 +185,28 @@ def _scan_csv(path: Path, missing: Iterable[str], **reading: Any) -> pl.LazyFram
 
 
 def _header(path: Path) -> list[str]:
+    return next(_csv_rows(path), [])
+
+
+def _csv_rows(path: Path) -> Iterator[list[str]]:
     opened = gzip.open if path.suffix == ".gz" else Path.open
     with opened(path, "rt", encoding="utf-8-sig", newline="") as file:  # type: ignore[operator]
         try:
-            return next(csv.reader(file), [])
+            yield from csv.reader(file)
         except UnicodeDecodeError as error:
             raise InputError(f"{str(path)!r} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+
+
+def _refuse_short(path: Path, shape: Mapping[str, Any]) -> None:
+    """Refuse a row of fewer cells than the header, and a blank line: polars fills both with missing values."""
+    if not shape["last empty"] or len(shape["cells"]) == 1:
+        return
+    for number, row in enumerate(_csv_rows(path)):
+        if len(row) < len(shape["cells"]):
+            raise InputError(
+                f"{str(path)!r} cannot be read: row {number:,} has {len(row)} of {len(shape['cells'])} cells.",
+                hint=_SHAPES[suffix_of(path)],
+            )
 
 
 def _unreadable(path: Path, error: Exception) -> InputError:
@@ -244,7 +262,8 @@ def _refuse_texts(texts: pl.LazyFrame, policy: Policy, path: Path) -> None:
     types = _types(policy)
     off = {name: _is_off(name, of) for name, of in types.items() if of.kind != "str"}
     sums = [broken.sum().alias(name) for name, broken in off.items()]
-    counts = texts.select(*sums, _EVERY_CELL).collect(engine="streaming").row(0, named=True)
+    counts = texts.select(*sums, _SHAPE).collect(engine="streaming").row(0, named=True)
+    _refuse_short(path, counts[""])
     broken = {name: counts[name] for name in off if counts[name]}
     _refuse(str(path), [_told(texts, name, off[name], count, types[name].kind) for name, count in broken.items()])
 

@@ -224,11 +224,9 @@ def _records(lines: Iterable[str], kind: str, missing: Sequence[str]) -> Iterato
             raise SystemExit("row 0: a column is there twice")
         for row in rows:
             if row or len(names) == 1:
-                filled = row + [""] * (len(names) - len(row))
+                cells = zip(names, row or [""], strict=False)
                 extra = {"(more cells than columns)": ""} if len(row) > len(names) else {}
-                yield {
-                    name: None if text in missing else text for name, text in zip(names, filled, strict=False)
-                } | extra
+                yield {name: None if text in missing else text for name, text in cells} | extra
     else:
         yield from (json.loads(line, parse_float=Decimal) for line in lines if line.strip())
 

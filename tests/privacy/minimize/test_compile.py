@@ -214,6 +214,19 @@ def test_the_device_file_names_the_row(tmp_path: Path) -> None:
     )
 
 
+def test_the_device_file_makes_no_cell_up(tmp_path: Path) -> None:
+    """A row of too few cells lacks a column; a blank line is no row, unless there is one column."""
+    home, age = Categories(type="str", buckets={"g0": ["here"]}), Interval(type="int", borders=["27.5"])
+
+    done = _run(policy_of({"age": age, "home": home}), tmp_path, "age,home\n3,here\n\n4\n")
+    assert (1, b"row 2: column 'home' is missing", b"age,home\nb0,g0\n") == (
+        done.returncode,
+        done.stderr.strip(),
+        done.stdout,
+    )
+    assert b"age\nb0\n__null__\n" == _run(policy_of({"age": age}), tmp_path, "age\n3\n\n").stdout
+
+
 def test_the_device_file_tells_no_value_of_what_it_cannot_read(tmp_path: Path) -> None:
     """A list instead of an object, and a line that is no JSON, end it with their row; blank lines are none."""
     policy = policy_of({"age": Interval(type="int", borders=["27.5"])})

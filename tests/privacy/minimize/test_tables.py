@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +17,7 @@ from schemas.errors import InputError
 from tests.privacy.minimize.corpora import policy_of
 
 _JOBS = policy_of({"job": Categories(type="str", buckets={"g0": ["clerk"]})})
+_HOMES = policy_of({"job": _JOBS.columns["job"], "home": {"kind": "drop"}})
 _PACKED = gzip.compress(b"job\nclerk\n" * 5_000)
 _DAMAGED = {
     "cut.csv.gz": _PACKED[:15],
@@ -46,9 +48,27 @@ def test_a_file_that_is_not_there_is_told_from_a_damaged_one(tmp_path: Path, suf
 def test_cells_beyond_the_columns_are_seen_though_no_column_needs_them(tmp_path: Path) -> None:
     """A row with a comma too many has shifted values, even where the columns after it are dropped."""
     (tmp_path / "raw.csv").write_text("job,home\nclerk,here\nclerk,of a sort,there\n", encoding="utf-8")
-    wider = policy_of({"job": _JOBS.columns["job"], "home": {"kind": "drop"}})
     with pytest.raises(InputError, match="cannot be read"):
-        scan_typed(tmp_path / "raw.csv", wider)
+        scan_typed(tmp_path / "raw.csv", _HOMES)
+
+
+@pytest.mark.parametrize(("second", "cells"), [("cook", 1), ("", 0), ('"a\nb"', 1)])
+@pytest.mark.parametrize("read", [scan, lambda path: scan_typed(path, _HOMES)])
+def test_a_row_of_too_few_cells_is_no_row_of_missing_ones(
+    tmp_path: Path, read: Callable[[Path], pl.LazyFrame], second: str, cells: int
+) -> None:
+    """It is named, as is a blank line: nobody is made up; a cell that is there and empty is missing."""
+    (tmp_path / "raw.csv").write_text(f'job,home\n"cl,erk",\n{second}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=f"cannot be read: row 2 has {cells} of 2 cells"):
+        read(tmp_path / "raw.csv")
+    (tmp_path / "raw.csv").write_text('job,home\n"cl,erk",\ncook,\n', encoding="utf-8")
+    assert [None, None] == read(tmp_path / "raw.csv").collect()["home"].to_list()
+
+
+def test_the_one_cell_of_a_row_may_be_missing(tmp_path: Path) -> None:
+    """Where there is one column, a blank line is a row."""
+    (tmp_path / "raw.csv").write_text("job\nclerk\n\n", encoding="utf-8")
+    assert ["clerk", None] == scan_typed(tmp_path / "raw.csv", _JOBS).collect()["job"].to_list()
 
 
 @pytest.mark.parametrize(
