@@ -3,15 +3,21 @@
 Records follow RFC 4180: fields may be quoted, quoted fields may hold separators and line ends. An empty field is null,
 a quoted empty one is the empty text. Every record must have as many fields as the first; blank lines are no records,
 except between the records of a single column, where they are nulls.
+
+The first record names the columns, unless it reads like the records that follow: it holds a number that is no year,
+and in no column does it stand as a number above words or as a word above numbers. What pandas writes for columns
+without names are names too: three numbers or more that count from 0 or 1, or nothing above an index.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import IO, Any
 
 import numpy as np
@@ -36,6 +42,8 @@ _HEAD = 1 << 16
 _LONGEST = 1 << 26
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _YEAR = re.compile(r"[12]\d{3}")
+_MISSING = re.compile(r"\s*(na|n/a|nan|null|none|[-.?])?\s*", re.IGNORECASE)
+_COUNTED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,12 +83,13 @@ def sniff(text: bytes, script: Script) -> Dialect:
     Raises
     ------
     NotATable
-        ``duplicate_columns`` or ``quotes``.
+        ``duplicate_columns``, ``malformed`` or ``quotes``.
     """
-    first = first_record(text).decode().strip("\r\n")
+    record = first_record(text)
+    first = record.decode().strip("\r\n")
     if first.count('"') % 2:
         raise NotATable("quotes", "the first record opens a quotation that is never closed")
-    dialect = _plain(first) or _from_body(first, text[:_HEAD].decode(errors="ignore"))
+    dialect = _plain(first) or _from_body(first, text[len(record) :][:_HEAD].decode(errors="ignore"))
     if len(set(dialect.names)) < len(dialect.names):
         twice = next(name for name in dialect.names if dialect.names.count(name) > 1)
         raise NotATable("duplicate_columns", f"{twice!r} names {dialect.names.count(twice)} columns")
@@ -95,23 +104,45 @@ def _plain(first: str) -> Dialect | None:
         return None
     separator = (candidates or [_SEPARATORS[0]])[0]
     names = _fields(first, separator)
-    return None if any(map(_is_value, names)) else Dialect(separator, _named(names))
+    return None if not names or any(map(_is_value, names)) else Dialect(separator, _named(names))
 
 
-def _from_body(first: str, head: str) -> Dialect:
-    lines = head.splitlines()[1:_SAMPLE]
-    width = {separator: len(_fields(first, separator)) for separator in _SEPARATORS}
+def _from_body(first: str, body: str) -> Dialect:
+    names = {separator: fields for separator in _SEPARATORS if (fields := _fields(first, separator))}
+    if not names:
+        told = f"the first record, {first[:40]!r}..., goes on after a carriage return: lines end in different ways"
+        raise NotATable("malformed", told)
+    fitting = {
+        separator: [record for record in _split(body, separator) if len(record) == len(fields)]
+        for separator, fields in names.items()
+    }
 
     def fit(separator: str) -> tuple[int, int]:
-        return sum(len(_fields(line, separator)) == width[separator] > 1 for line in lines), width[separator]
+        width = len(names[separator])
+        return len(fitting[separator]) if width > 1 else 0, width
 
-    separator = max(_SEPARATORS, key=fit)
-    names = _fields(first, separator)
-    second = _fields(lines[0], separator) if lines else []
-    alike = [bool(_NUMBER.fullmatch(name)) for name in names] == [bool(_NUMBER.fullmatch(value)) for value in second]
-    if alike and any(map(_is_value, names)):
-        return Dialect(separator, _named([""] * len(names)), header=False)
-    return Dialect(separator, _named(names))
+    separator = max(names, key=fit)
+    if _is_record(names[separator], fitting[separator]):
+        return Dialect(separator, _named([""] * len(names[separator])), header=False)
+    return Dialect(separator, _named(names[separator]))
+
+
+def _is_record(first: list[str], body: list[list[str]]) -> bool:
+    """Tell whether a first record is one of data, given some that follow."""
+    if not body or not any(map(_is_value, first)) or _counts(first, body):
+        return False
+    for name, values in zip(first, zip(*body, strict=True), strict=True):
+        below = {bool(_NUMBER.fullmatch(value)) for value in values if not _MISSING.fullmatch(value)}
+        if below == {not _NUMBER.fullmatch(name)} and not _MISSING.fullmatch(name):
+            return False
+    return True
+
+
+def _counts(first: list[str], body: list[list[str]]) -> bool:
+    """Tell whether a first record counts the columns, or leaves an index without a name."""
+    numbers = [name for name in first if _NUMBER.fullmatch(name)]
+    counted = any(numbers == [str(start + place) for place in range(len(numbers))] for start in (0, 1))
+    return (counted and len(numbers) >= _COUNTED) or (not first[0] and body[0][0] in {"0", "1"})
 
 
 def _named(names: list[str]) -> tuple[str, ...]:
@@ -124,10 +155,17 @@ def _is_value(text: str) -> bool:
 
 
 def _fields(record: str, separator: str) -> list[str]:
+    """Return the fields of one record; none if it falls apart into several."""
+    fields, *more = list(_split(record, separator)) or [[""]]
+    return [] if more else fields
+
+
+def _split(text: str, separator: str) -> Iterator[list[str]]:
+    """Yield the fields of the first records of a text."""
     try:
-        return next(csv.reader([record], delimiter=separator), [""])
+        yield from islice(csv.reader(io.StringIO(text, newline=""), delimiter=separator), _SAMPLE)
     except csv.Error as error:
-        raise NotATable("malformed", f"the record {record[:40]!r}... cannot be split: {error}") from error
+        raise NotATable("malformed", f"the record {text[:40]!r}... cannot be split: {error}") from error
 
 
 def parse_together(

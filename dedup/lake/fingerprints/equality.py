@@ -38,7 +38,7 @@ Numbers = tuple[pl.Expr | None, pl.Expr | None, pl.Expr | None]
 
 def _encoding() -> str:
     probe = [column.hash(seed).to_list() for column in _PROBE for seed in LANES]
-    return digest(["2", pl.__version__, probe])
+    return digest(["3", pl.__version__, probe])
 
 
 ENCODING = _encoding()

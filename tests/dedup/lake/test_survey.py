@@ -34,6 +34,7 @@ from warehouse.stages import Services, Workspace
         ("a.csv", b'"a,b\n1,2\n', "quotes"),
         ("a.csv", b'a,b\n1,"2" x\n', "quotes"),
         ("a.csv", b"a,b\n1,\x00\n", "binary"),
+        ("a.csv", b"a,b\r1,2\r3,4\r\n", "malformed"),
         ("a.csv", "a,b\né,".encode() + b"\xe9\n", "mixed_encoding"),
         ("a.csv", b"a,b\n1,\x81\x8d\n", "unknown_encoding"),
         ("a.csv", b"\xff\xfea", "unknown_encoding"),
