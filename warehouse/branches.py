@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import duckdb
 from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
@@ -170,10 +172,10 @@ def _target_schema(job: Publication) -> Schema:
 
 def _written(job: Publication, schema: Schema) -> list[Path]:
     """Write the rows in the pinned schema, sorted by key, and check that they are the rows referred to."""
-    source = parts(Workspace(job.catalog.root).folder(job.rows))
+    workspace = Workspace(job.catalog.root)
     pinned = pinned_arrow(job.contract, schema)
-    with duck(job.catalog.spill) as connection:
-        view(connection, "rows", source, job.contract.arrow)
+    with duck(job.catalog.spill) as connection, _from_whole(workspace, job.rows):
+        view(connection, "rows", parts(workspace.folder(job.rows)), job.contract.arrow)
         query = f'SELECT {quoted(pinned.names)} FROM "rows" ORDER BY {quoted(job.contract.key)}'  # noqa: S608 - quoted
         paths = write_query(connection, query, pinned, job.folder)
     found, count = content_hash(paths, job.contract)
@@ -186,6 +188,16 @@ def _written(job: Publication, schema: Schema) -> list[Path]:
             hint="the finished stage was changed by hand: delete its folder and run again.",
         )
     return paths
+
+
+@contextmanager
+def _from_whole(workspace: Workspace, rows: TableRef) -> Iterator[None]:
+    """Tell, where rows cannot be read, whether they are to blame."""
+    try:
+        yield
+    except duckdb.Error:
+        workspace.check(rows)
+        raise
 
 
 def _committed(job: Publication, paths: list[Path]) -> Snapshot:

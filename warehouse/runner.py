@@ -10,12 +10,14 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 from pydantic import BaseModel
 
@@ -36,6 +38,7 @@ _GROUP_ROWS = 8_192
 """Rows that a writer or reader of a table holds together: few, for a problem's tests may be megabytes."""
 _UNWRITTEN = ("transport error", "underlying IO error")
 """What polars says where a full disk takes no more of a Parquet file."""
+_FAULTS = (OSError, sqlite3.Error, duckdb.Error, pl.exceptions.PolarsError)
 
 
 def stage_key(stage: Stage, inputs: Mapping[str, TableRef], config: BaseModel | None) -> str:
@@ -53,13 +56,25 @@ def stage_key(stage: Stage, inputs: Mapping[str, TableRef], config: BaseModel | 
 
 
 def finished(workspace: Workspace, stage: Stage, key: str) -> StageRun | None:
-    """Return the stage's finished work for ``key``, or None if it has yet to be done."""
+    """Return the stage's finished work for ``key``, or None if it has yet to be done.
+
+    Raises
+    ------
+    WarehouseError
+        If what it left cannot be read.
+    """
     record = workspace.root / "work" / stage.name / key / "stage.json"
     if not record.exists():
         return None
-    saved = json.loads(record.read_text())
-    tables = {name: TableRef(**ref) for name, ref in saved["tables"].items()}
-    return StageRun(stage.name, key, saved["counts"], tables, saved["seconds"], cached=True)
+    try:
+        saved = json.loads(record.read_text())
+        tables = {name: TableRef(**ref) for name, ref in saved["tables"].items()}
+        return StageRun(stage.name, key, saved["counts"], tables, saved["seconds"], cached=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise WarehouseError(
+            f"{record} is damaged, or was written by another version of Sluice: {error!r}.",
+            hint=f"delete {record.parent} and run again: that stage is done anew.",
+        ) from error
 
 
 def run_stage(
@@ -75,15 +90,17 @@ def run_stage(
     StageError
         If rows went in that neither came out nor were decided about, or a decision names a record unknown here.
     WarehouseError
-        If the work cannot be written.
+        If the work cannot be written, or what it works on was damaged.
     """
     workspace = services.workspace
     key = stage_key(stage, inputs, config)
     try:
         with workspace.lock(f"{stage.name}-{key}"):
             return finished(workspace, stage, key) or _work(stage, key, inputs, config, services)
-    except (OSError, pl.exceptions.ComputeError) as error:
-        if isinstance(error, pl.exceptions.ComputeError) and not any(said in str(error) for said in _UNWRITTEN):
+    except _FAULTS as error:
+        for ref in inputs.values():
+            workspace.check(ref)
+        if not isinstance(error, OSError | sqlite3.Error) and not any(said in str(error) for said in _UNWRITTEN):
             raise
         raise WarehouseError(
             f"stage {stage.name!r} cannot write to {workspace.root}: {error}.",

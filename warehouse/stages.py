@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
 import polars as pl
 
 from schemas.books import DECISION
+from schemas.errors import WarehouseError
+from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.cache import KeyedCache
-from warehouse.fingerprint import parts
+from warehouse.fingerprint import content_hash, parts
 from warehouse.progress import Progress, Silent
 
 if TYPE_CHECKING:
@@ -57,6 +60,27 @@ class Workspace:
         """Return a table lazily, with the columns of its contract."""
         return pl.scan_parquet(parts(self.folder(ref)), glob=False)
 
+    def check(self, ref: TableRef) -> None:
+        """Refuse a table that is no longer what it was when it was referred to.
+
+        Raises
+        ------
+        WarehouseError
+            If its files cannot be read, or hold other rows.
+        """
+        folder = self.folder(ref)
+        try:
+            found = content_hash(parts(folder), contract(ref.contract))
+        except (OSError, duckdb.Error) as error:
+            found, said = None, str(error).splitlines()[0]
+        else:
+            said = f"it holds {found[1]} rows with hash {found[0]} and not {ref.rows} with {ref.content_hash}"
+        if found != (ref.content_hash, ref.rows):
+            raise WarehouseError(
+                f"the table in {folder} was damaged or changed: {said}.",
+                hint=f"delete {folder.parent} and run again: that stage is done anew.",
+            )
+
     def cache(self, name: str) -> KeyedCache:
         """Return the cache called ``name``, such as ``requests`` or ``verdicts``."""
         return KeyedCache(self.root / "cache" / f"{name}.sqlite")
@@ -84,10 +108,17 @@ class Workspace:
                 except BlockingIOError:
                     yield False
                     return
-                # a lock file swept away while this one waited for it protects nothing any more
-                if path.exists() and path.stat().st_ino == os.fstat(handle.fileno()).st_ino:
+                if _is_at(path, handle.fileno()):
                     yield True
                     return
+
+
+def _is_at(path: Path, descriptor: int) -> bool:
+    """Tell whether an open file still is at its path: a lock swept away while it was waited for protects nothing."""
+    try:
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @dataclass(frozen=True)

@@ -282,3 +282,13 @@ def test_rows_of_another_contract_are_refused(house: Warehouse, place: Place) ->
     """Rows are published under the contract they follow."""
     with pytest.raises(UsageError, match="the rows follow 'problem'"):
         house.publish("sums", "pass_rate", place(range(1)), run_id="r1", audit=lambda _paths, _contract: None)
+
+
+def test_rows_that_cannot_be_read_are_named(house: Warehouse, place: Place, release: Release) -> None:
+    """A finished table that was cut short is to blame, and not the catalog or the disk; nothing is published."""
+    rows = place(range(3))
+    (part,) = house.workspace.folder(rows).glob("*.parquet")
+    part.write_bytes(part.read_bytes()[:200])
+    with pytest.raises(WarehouseError, match=r"was damaged or changed(?s:.*)run again: that stage is done anew"):
+        release(rows, "r1")
+    assert [] == house.datasets()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -168,3 +169,38 @@ def test_content_keyed_resume_survives_kills(tmp_path: Path) -> None:
     for name in ("kill0", "kill1"):
         after = subprocess.run([*command, str(tmp_path / name)], capture_output=True, text=True, check=True)
         assert expected == after.stdout.split()[-1]
+
+
+@pytest.mark.parametrize("damage", ["short", "garbled", "gone", "other"])
+def test_damaged_work_is_named_and_done_anew_once_deleted(services: Services, damage: str) -> None:
+    """A stage that cannot read what it works on tells which folder to delete; after that the run goes on."""
+    rows = _rows(services, 8)
+    folder = services.workspace.folder(rows)
+    (part,) = folder.glob("*.parquet")
+    content = part.read_bytes()
+    broken = {"short": content[:100], "garbled": content[:20] + b"\x5a" * (len(content) - 28) + content[-8:]}
+    if damage == "gone":
+        part.unlink()
+    elif damage == "other":
+        pl.DataFrame({"other": [1]}).write_parquet(part)
+    else:
+        part.write_bytes(broken[damage])
+
+    with pytest.raises(WarehouseError, match="was damaged or changed") as failure:
+        run_stage(DROP, {"rows": rows}, _Config(), services)
+
+    assert f"delete {folder.parent} and run again" in str(failure.value)
+    shutil.rmtree(folder.parent)
+    assert 8 == run_stage(DROP, {"rows": _rows(services, 8)}, _Config(), services).counts["kept"]
+
+
+@pytest.mark.parametrize(
+    "record", ["", '{"counts": {}}', '{"counts": {}, "tables": {"rows": {"new": 1}}, "seconds": 1}']
+)
+def test_an_unreadable_record_of_finished_work_is_named(services: Services, record: str) -> None:
+    """What a power cut or another version left of ``stage.json`` is an error with a way out, not a traceback."""
+    folder = services.workspace.folder(_rows(services, 8)).parent
+    (folder / "stage.json").write_text(record)
+
+    with pytest.raises(WarehouseError, match=f"Hint: delete {folder} and run again"):
+        _rows(services, 8)
