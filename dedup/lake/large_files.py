@@ -29,6 +29,8 @@ from dedup.lake.fingerprints import bounds
 __all__ = ["read_one_by_one"]
 
 _CHUNK = 1 << 20
+_PASSING = frozenset({"malformed", "unreadable", "changed_while_read"})
+"""Reasons that a disk may have given as well: the file is read again."""
 
 
 def read_one_by_one(storage: Storage, files: list[tuple[File, str]]) -> Iterator[Found]:
@@ -37,12 +39,23 @@ def read_one_by_one(storage: Storage, files: list[tuple[File, str]]) -> Iterator
         try:
             with naming_faults(), storage.open(file) as handle:
                 name = hashlib.file_digest(handle, "sha256").hexdigest()
-                print_ = _parquet(storage, file, name) if of == "parquet" else _text(storage, file, of, name)
+                found = _found(storage, file, of, name)
                 storage.unchanged(file, file.bytes)
         except NotATable as fault:
             yield Found(file, of, fault, "", file.bytes)
         else:
-            yield Found(file, of, print_, name, file.bytes)
+            yield Found(file, of, found, name, file.bytes)
+
+
+def _found(storage: Storage, file: File, of: str, name: str) -> Print | NotATable:
+    """Return what is in a file, or what its bytes are at fault for; raise what may be a fault of the moment."""
+    try:
+        with naming_faults():
+            return _parquet(storage, file, name) if of == "parquet" else _text(storage, file, of, name)
+    except NotATable as fault:
+        if fault.reason in _PASSING:
+            raise
+        return fault
 
 
 def _parquet(storage: Storage, file: File, name: str) -> Print:

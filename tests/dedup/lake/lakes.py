@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from dedup.lake.survey import Survey, survey
@@ -9,8 +10,13 @@ from schemas.recipe.lake import Lake
 from warehouse.stages import Services, Workspace
 
 GOOD = b"a,b\n1,x\n2,y\n"
-SETTLE = 0.05
-"""Seconds after which a file that was written is trusted to hold still."""
+_LONG_AGO = 10**18
+
+
+def settled(path: Path, times: int = 0) -> Path:
+    """Return a file, made so old that its time stamp is trusted; it differs with how many ``times`` it was written."""
+    os.utime(path, ns=(_LONG_AGO + times, _LONG_AGO + times))
+    return path
 
 
 def looked(folder: Path | str, house: Path, **settings: object) -> Survey:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import subprocess
 import sys
-import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -18,7 +16,7 @@ import pytest
 from dedup.lake.contain import contain
 from dedup.lake.survey import survey
 from schemas.recipe.lake import Lake
-from tests.dedup.lake.lakes import SETTLE, looked
+from tests.dedup.lake.lakes import looked, settled
 from warehouse.stages import Services, Workspace
 
 
@@ -41,13 +39,10 @@ def test_only_what_changed_is_read(format: str, tmp_path: Path) -> None:  # noqa
     for name in ("one", "two", "parted/day=1/x"):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         _write(frame, folder / f"{name}.{format}")
-    time.sleep(SETTLE)
     first, again = (looked(folder, tmp_path / "house").bytes_read for _ in range(2))
     added = _write(frame.head(10), folder / f"three.{format}")
     appended = _write(frame.tail(30), folder / "parted" / f"day=1/y.{format}")
-    os.utime(folder / f"one.{format}")
-    touched = (folder / f"one.{format}").stat().st_size
-    time.sleep(SETTLE)
+    touched = settled(folder / f"one.{format}", times=1).stat().st_size
 
     config = Lake(path=str(folder))
     services = Services(Workspace(tmp_path / "house"))
@@ -65,7 +60,21 @@ def test_only_what_changed_is_read(format: str, tmp_path: Path) -> None:  # noqa
 
 def _write(frame: pl.DataFrame, path: Path) -> int:
     frame.write_parquet(path) if path.suffix == ".parquet" else frame.write_csv(path)
-    return path.stat().st_size
+    return settled(path).stat().st_size
+
+
+@pytest.mark.parametrize("keep", [0, 64])
+def test_what_is_no_table_is_not_read_again(keep: int, tmp_path: Path) -> None:
+    """A rejected file costs its bytes once, large or small."""
+    (tmp_path / "lake").mkdir()
+    path = tmp_path / "lake" / "ragged.csv"
+    path.write_text("a,b\n1,2\n3\n")
+    settled(path)
+
+    first, again = (looked(path.parent, tmp_path / "house", keep_cells_mb=keep) for _ in range(2))
+
+    assert first.rejections == again.rejections
+    assert [path.stat().st_size, 0] == [first.bytes_read, again.bytes_read]
 
 
 def test_sorted_rows_of_large_tables_are_read_once(tmp_path: Path) -> None:
@@ -75,7 +84,6 @@ def test_sorted_rows_of_large_tables_are_read_once(tmp_path: Path) -> None:
     sizes = [_write(part, tmp_path / "lake" / f"{part.height}.parquet") for part in (frame, frame.head(2000))]
     config = Lake(path=str(tmp_path / "lake"), keep_cells_mb=0)
     services = Services(Workspace(tmp_path / "house"))
-    time.sleep(SETTLE)
 
     read_bytes = []
     for _ in range(2):
@@ -92,7 +100,7 @@ def _lake_of(folder: Path, count: int) -> None:
     for number in range(count):
         rows = int(draw.integers(20, 400))
         frame = pl.DataFrame({f"k{number % 7}": draw.integers(0, 50, rows), "x": draw.integers(0, 3, rows)})
-        frame.write_csv(folder / f"t{number:04d}.csv")
+        _write(frame, folder / f"t{number:04d}.csv")
 
 
 _FILES_AT_ONCE = 8
@@ -138,7 +146,6 @@ def _killed(folder: Path, house: Path, keep: int, files: int) -> set[str]:
 def test_a_kill_costs_one_batch(keep: int, scanned: bool, files: int, tmp_path: Path) -> None:  # noqa: FBT001 - a case
     """Killed while it reads or sorts and run again: of the bytes read before, those of one batch or table at most."""
     _lake_of(tmp_path / "lake", 60)
-    time.sleep(SETTLE)
     config = Lake(path=str(tmp_path / "lake"), keep_cells_mb=keep, near=None, suggest_columns=False)
     house, clean = (Services(Workspace(tmp_path / name)) for name in ("house", "clean"))
     whole, expected = survey(config, clean), contain(survey(config, clean), config, clean)
