@@ -241,8 +241,9 @@ class Catalog:
             hint = f"{self.label} is corrupt: put it back from a backup; the tables beside it are untouched."
         elif isinstance(error, pa.ArrowException):
             hint = "the rows do not keep what their contract promises: correct them and run again."
-        elif isinstance(error, FileNotFoundError):
-            hint = "a file that the catalog names is gone: put it back from a backup, or roll back to another version."
+        elif isinstance(error, FileNotFoundError | duckdb.Error | pl.exceptions.PolarsError):
+            hint = "a file that the catalog names is damaged or gone: `sluice audit NAME` tells of a version; put the "
+            hint += "file back from a backup, or roll back to another version."
         else:
             hint = "check that the catalog and the folder can be reached, then run again: finished work is kept."
         return WarehouseError(f"cannot {action} {self.root}: {text}.", hint=hint)

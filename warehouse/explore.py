@@ -107,9 +107,15 @@ def connected(
     ----------
     more
         Further views: Parquet files by name; a column ``filename`` tells which file a row stands in.
+
+    Raises
+    ------
+    WarehouseError
+        If a file that the warehouse names cannot be read.
     """
     with duckdb.connect(config=_OFFLINE) as connection:
-        allowed = _make_views(connection, warehouse)
+        with warehouse.catalog.guarded("read"):
+            allowed = _make_views(connection, warehouse)
         for name, paths in (more or {}).items():
             source = f"SELECT *, filename FROM {read_parquet_sql(paths)}"  # noqa: S608 - quoted paths
             connection.execute(f"CREATE VIEW {identifier(name)} AS {source}")

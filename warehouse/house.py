@@ -130,10 +130,20 @@ class Warehouse:
             return data_files(table, resolve(table, name, ref).snapshot_id)
 
     def scan(self, name: str, ref: str = "latest") -> pl.LazyFrame:
-        """Return a version's rows lazily, sorted by key."""
+        """Return a version's rows lazily, sorted by key.
+
+        Raises
+        ------
+        UsageError
+            If there is no such dataset or version.
+        WarehouseError
+            If its files cannot be read.
+        """
         with self.catalog.guarded("read"):
             table = self._table(name)
-            return side(table, resolve(table, name, ref)).scan()
+            rows = side(table, resolve(table, name, ref)).scan()
+            rows.collect_schema()
+            return rows
 
     def publish(  # noqa: PLR0913 - all that makes a version
         self,

@@ -13,7 +13,7 @@ from typing import Any
 from pyiceberg.table import Table
 from pyiceberg.table.refs import SnapshotRefType
 
-from schemas.errors import UsageError, did_you_mean
+from schemas.errors import UsageError, WarehouseError, did_you_mean
 
 __all__ = ["Bump", "Version", "current", "following", "published", "resolve"]
 
@@ -93,15 +93,31 @@ class Version:
 
 
 def published(table: Table) -> list[Version]:
-    """Return the versions of a dataset, oldest first."""
-    found = []
-    for tag, ref in table.metadata.refs.items():
-        if ref.snapshot_ref_type == SnapshotRefType.TAG and _TAG.fullmatch(tag):
-            saved = json.loads(table.metadata.properties[_PREFIX + tag[1:]])
-            when = datetime.fromisoformat(saved["published_at"]).astimezone(UTC)
-            changes = {"published_at": when, "bump": Bump(saved["bump"]), "snapshot_id": ref.snapshot_id}
-            found.append(Version(**(saved | changes)))
+    """Return the versions of a dataset, oldest first.
+
+    Raises
+    ------
+    WarehouseError
+        If a tag that looks like a version's has no record that this version of Sluice can read.
+    """
+    found = [
+        _recorded(table, tag, ref.snapshot_id)
+        for tag, ref in table.metadata.refs.items()
+        if ref.snapshot_ref_type == SnapshotRefType.TAG and _TAG.fullmatch(tag)
+    ]
     return sorted(found, key=lambda version: version.number)
+
+
+def _recorded(table: Table, tag: str, snapshot_id: int) -> Version:
+    try:
+        saved = json.loads(table.metadata.properties[_PREFIX + tag[1:]])
+        when = datetime.fromisoformat(saved["published_at"]).astimezone(UTC)
+        return Version(**(saved | {"published_at": when, "bump": Bump(saved["bump"]), "snapshot_id": snapshot_id}))
+    except (KeyError, TypeError, ValueError) as error:
+        raise WarehouseError(
+            f"the tag {tag!r} of {table.name()[-1]!r} has no record that this version of Sluice can read: {error!r}.",
+            hint="a newer Sluice or another tool wrote it: install that version, or remove the tag.",
+        ) from error
 
 
 def current(table: Table) -> Version | None:

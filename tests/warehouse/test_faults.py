@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -17,8 +18,13 @@ from schemas.errors import MissingExtra, WarehouseError
 from schemas.registry import contract
 from schemas.tables import TableRef
 from warehouse.catalog import DATASETS
+from warehouse.explore import query
+from warehouse.exports import export
 from warehouse.house import Warehouse
 from warehouse.publish import Published
+from warehouse.release.info import ReleaseInfo
+from warehouse.release.write import write_release
+from warehouse.why import why
 
 Place = Callable[..., TableRef]
 Release = Callable[..., Published]
@@ -130,6 +136,48 @@ def test_missing_or_garbled_metadata_is_named(house: Warehouse, place: Place, re
         house.versions("sums")
     path.write_bytes(content)
     assert ["1.0.0"] == [version.version for version in house.versions("sums")]
+
+
+def test_a_version_that_a_newer_sluice_published_is_said(house: Warehouse, place: Place, release: Release) -> None:
+    """A record with more in it than is known here is an error that names the tag; nothing is published over it."""
+    release(place(range(2)), "r1")
+    table = house.catalog.find(DATASETS, "sums")
+    (record,) = (name for name in table.properties if name.startswith("sluice.version."))
+    newer = json.dumps(json.loads(table.properties[record]) | {"novelty": 1})
+    with table.transaction() as transaction:
+        transaction.set_properties({record: newer})
+    rows = place(range(3))
+    for use in (lambda: house.versions("sums"), lambda: house.scan("sums"), lambda: release(rows, "r2")):
+        with pytest.raises(WarehouseError, match=r"the tag 'v1\.0\.0' of 'sums'(?s:.*)Hint: a newer Sluice"):
+            use()
+
+
+@pytest.mark.parametrize("damage", ["short", "gone"])
+def test_a_damaged_file_of_a_version_is_said_by_whoever_reads_it(
+    house: Warehouse, place: Place, release: Release, tmp_path: Path, damage: str
+) -> None:
+    """Reading, asking in SQL, comparing, telling a story, exporting and releasing name the way out; nothing is lost."""
+    release(place(range(2)), "r1")
+    release(place(range(3)), "r2")
+    paths = house.files("sums")
+    content = paths[0].read_bytes()
+    paths[0].write_bytes(content[:200])
+    if damage == "gone":
+        paths[0].unlink()
+    info = ReleaseInfo("sums", "1.1.0", house.version("sums").published_at)
+    for read in (
+        lambda: house.scan("sums"),
+        lambda: query(house, "SELECT 1"),
+        lambda: house.diff("sums", "1.0.0"),
+        lambda: why(house, "1"),
+        lambda: export(paths, "datasets", tmp_path / "export"),
+        lambda: write_release(paths, contract("problem"), info, tmp_path / "release"),
+    ):
+        with pytest.raises(WarehouseError, match=r"is damaged or gone|are whole"):
+            read()
+    assert 2 == house.scan("sums", "1.0.0").collect().height
+    paths[0].write_bytes(content)
+    assert 3 == house.scan("sums").collect().height
 
 
 @pytest.mark.parametrize("move", [shutil.move, shutil.copytree], ids=["moved", "copied"])

@@ -13,9 +13,12 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+
+import duckdb
 
 from schemas.errors import ExportRefused, InputError, UsageError, WarehouseError, did_you_mean
 from schemas.ids import digest
@@ -49,7 +52,7 @@ def export(
     target
         Name of the target, such as ``verl-rl``.
     folder
-        Where the export will lie; an earlier export there is replaced in one rename.
+        Where the export will lie; an earlier export there is replaced once the new one is whole.
     dataset
         ``NAME@VERSION``, for the record.
 
@@ -62,20 +65,22 @@ def export(
         If the target, a phase or an extra column is unknown.
     InputError
         If there are no rows.
+    WarehouseError
+        If the rows cannot be read, or the folder cannot be written.
     """
-    to, options = named(target), options or Options()
-    parts = _chosen(survey(rows, PROMPT_SET), options)
-    shape = Shape(to, options, dataset)
+    options = options or Options()
+    shape = Shape(named(target), options, dataset)
     staging = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
+        parts = _chosen(survey(rows, PROMPT_SET), options)
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         report = _write(staging, rows, parts, shape, folder)
         _replace(staging, folder)
-    except OSError as error:
+    except (OSError, duckdb.Error, sqlite3.Error) as error:
         raise WarehouseError(
             f"the export cannot be written to {folder}: {error}.",
-            hint="check free space and permissions.",
+            hint="check free space and permissions, and that the files of the version are whole (`sluice audit NAME`).",
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)

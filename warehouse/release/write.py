@@ -69,24 +69,25 @@ def write_release(rows: Sequence[Path], contract: Contract, info: ReleaseInfo, f
     InputError
         If there are no rows, or a phase has a name that no reader could use.
     WarehouseError
-        If the folder holds something else, for a version never changes, or cannot be written.
+        If the folder holds something else, for a version never changes, or cannot be written, or the rows not read.
     """
-    if folder.exists():
-        return existing_release(folder, rows, contract)
-    parts = survey(rows, contract)
-    if not parts:
-        raise InputError(f"{info.dataset} {info.version} has no rows to release.")
     staging = folder.parent / f".{folder.name}.{os.getpid()}"
     try:
+        if folder.exists():
+            return existing_release(folder, rows, contract)
+        parts = survey(rows, contract)
+        if not parts:
+            raise InputError(f"{info.dataset} {info.version} has no rows to release.")
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir(parents=True)
         manifest = _fill(staging, rows, contract, parts, info)
         staging.rename(folder)
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+    except (OSError, duckdb.Error) as error:
+        if getattr(error, "errno", None) in (errno.EEXIST, errno.ENOTEMPTY):
             return existing_release(folder, rows, contract)
         raise WarehouseError(
-            f"the release cannot be written to {folder}: {error}.", hint="check free space and permissions."
+            f"the release cannot be written to {folder}: {error}.",
+            hint="check free space and permissions, and that the files of the version are whole (`sluice audit NAME`).",
         ) from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
