@@ -34,6 +34,7 @@ _OFFLINE = {"autoinstall_known_extensions": False, "autoload_known_extensions": 
 _TEXT_ONLY = ("INTERVAL", "UNION", "BIT", "BIGNUM")
 _READING = {"SELECT", "EXPLAIN", "MULTI"}
 _DERIVED = ("pass_rate", "funnel", "suspects")
+_DAMAGED = "Failed to read file"
 _NO_TABLE = re.compile(r"Table with name (.+) does not exist")
 _NO_COLUMN = re.compile(r'Referenced column "(.+?)" (?:was )?not found')
 
@@ -77,12 +78,16 @@ def query(warehouse: Warehouse, sql: str) -> pl.DataFrame:
     ------
     UsageError
         If the query is not one reading statement, or DuckDB refuses it; unknown names get the nearest known one.
+    WarehouseError
+        If a file that it asks for cannot be read.
     """
     with connected(warehouse) as connection:
         try:
             _refuse_writing(connection.extract_statements(sql))
             return _frame(connection.sql(sql))
         except duckdb.Error as error:
+            if _DAMAGED in str(error):
+                raise
             raise _usage_error(connection, error) from error
 
 
@@ -113,9 +118,8 @@ def connected(
     WarehouseError
         If a file that the warehouse names cannot be read.
     """
-    with duckdb.connect(config=_OFFLINE) as connection:
-        with warehouse.catalog.guarded("read"):
-            allowed = _make_views(connection, warehouse)
+    with duckdb.connect(config=_OFFLINE) as connection, warehouse.catalog.guarded("read"):
+        allowed = _make_views(connection, warehouse)
         for name, paths in (more or {}).items():
             source = f"SELECT *, filename FROM {read_parquet_sql(paths)}"  # noqa: S608 - quoted paths
             connection.execute(f"CREATE VIEW {identifier(name)} AS {source}")

@@ -180,6 +180,18 @@ def test_a_damaged_file_of_a_version_is_said_by_whoever_reads_it(
     assert 3 == house.scan("sums").collect().height
 
 
+def test_damaged_pages_are_not_the_fault_of_the_query(house: Warehouse, place: Place, release: Release) -> None:
+    """Where a file's end is whole and its rows are not, asking says so, however well the query is written."""
+    release(place(range(2)), "r1")
+    (path,) = house.files("sums")
+    content = bytearray(path.read_bytes())
+    content[10:400] = bytes(390)
+    path.write_bytes(content)
+    for ask in (lambda: query(house, "SELECT * FROM sums"), lambda: why(house, "1")):
+        with pytest.raises(WarehouseError, match="is damaged or gone"):
+            ask()
+
+
 @pytest.mark.parametrize("move", [shutil.move, shutil.copytree], ids=["moved", "copied"])
 def test_a_warehouse_elsewhere_than_it_was_made_is_refused(
     house: Warehouse, place: Place, release: Release, move: Callable[[Path, Path], object]
