@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dedup.retention.trash.deletion import Done, Keeper
 from dedup.retention.trash.journal import Event
 from flows.lake_steps import LakeRun, recipes_of
+from schemas.errors import InputError, UsageError
 from warehouse.house import Warehouse
 from warehouse.progress import Progress
 
@@ -48,25 +50,37 @@ def purge(lake: Path, progress: Progress) -> list[dict[str, Any]]:
 def undo(lake: Path, names: Sequence[str], progress: Progress) -> list[dict[str, Any]]:
     """Bring tables back from the trash; all that are there if none is named.
 
+    Of several, those that cannot be brought back are told as ``refused``.
+
     Raises
     ------
     UsageError
         If a table is not in the trash.
     InputError
-        If something else is at its place.
+        If something else is at its place, or it is damaged.
     """
     with Keeper.of(lake) as keeper:
         there = [name for name, one in keeper.deleted.items() if one.entry.event is Event.TRASHED]
         chosen = list(names) or sorted(there)
-        steps = (lambda name=name: keeper.restore(name) for name in chosen)
-        return _told("undo", steps, len(chosen), progress)
+        return _told("undo", _each(keeper.restore, chosen), len(chosen), progress)
 
 
 def rebuild(lake: Path, names: Sequence[str], progress: Progress) -> list[dict[str, Any]]:
     """Make deleted tables again; raises like `undo`."""
     with Keeper.of(lake) as keeper:
-        steps = (lambda name=name: keeper.rebuild(name) for name in names)
-        return _told("rebuild", steps, len(names), progress)
+        return _told("rebuild", _each(keeper.rebuild, names), len(names), progress)
+
+
+def _each(bring: Callable[[str], Done], names: Sequence[str]) -> Iterator[Callable[[], Done]]:
+    """Yield what brings each table back; one that cannot be must not keep the others away."""
+
+    def tried(name: str) -> Done:
+        try:
+            return bring(name)
+        except (InputError, UsageError) as error:
+            return Done(name, "refused", detail=f"{error.message} {error.hint or ''}".strip())
+
+    yield from (partial(tried if len(names) > 1 else bring, name) for name in names)
 
 
 def _told(task: str, steps: Iterable[Callable[[], Done]], count: int, progress: Progress) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from flows.cli import options
 from flows.console import console, next_steps, print_json, progress_for, short_path, table
-from schemas.errors import RecipeError, UsageError
+from schemas.errors import InputError, RecipeError, UsageError
 from schemas.recipe.lake import Lake, Sample
 from schemas.recipe.retention import Retention
 from warehouse.figures import beside, money, share, size
@@ -242,8 +242,7 @@ def undo(names: tuple[str, ...], asked: str | None, root: Path, *, everything: b
 
     if bool(names) == everything:
         raise UsageError("name the tables to bring back, or give --all.")
-    done = lake_retention.undo(_root(asked, root), names, progress_for(machine=machine))
-    _show_done(done, machine=machine)
+    _show_back(lake_retention.undo(_root(asked, root), names, progress_for(machine=machine)), machine=machine)
 
 
 @click.command()
@@ -255,8 +254,14 @@ def rebuild(names: tuple[str, ...], asked: str | None, root: Path, *, machine: b
     """Make deleted tables from their parents, bit for bit, and put them at their places."""
     from flows import lake_retention
 
-    done = lake_retention.rebuild(_root(asked, root), names, progress_for(machine=machine))
+    _show_back(lake_retention.rebuild(_root(asked, root), names, progress_for(machine=machine)), machine=machine)
+
+
+def _show_back(done: list[dict[str, Any]], *, machine: bool) -> None:
+    """Show which tables came back, and exit as after bad input if some did not."""
     _show_done(done, machine=machine)
+    if any(one["outcome"] == "refused" for one in done):
+        click.get_current_context().exit(InputError.exit_code)
 
 
 def _root(asked: str | None, root: Path) -> Path:

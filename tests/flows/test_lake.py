@@ -136,6 +136,26 @@ def test_a_parent_that_changed_is_warned_of(lake: Path, asked: Ask) -> None:
     assert (3, True) == (refused.code, kept in refused.err)
 
 
+@pytest.mark.parametrize("word", ["undo", "rebuild"])
+def test_one_table_that_cannot_come_back_keeps_no_other_away(lake: Path, asked: Ask, word: str) -> None:
+    """Of several tables those that can be brought back are; the others are told, with what to do, and the exit code."""
+    before = content(lake)
+    asked("lake", lake)
+    first, *others = sorted(one["table"] for one in json.loads(asked("apply", "--json").out))
+    (lake / first).write_text("something else")
+
+    done = asked(word, *((first, *others) if word == "rebuild" else ["--all"]), "--json")
+
+    told = {one["table"]: (one["outcome"], one["detail"]) for one in json.loads(done.out)}
+    assert 3 == done.code
+    assert ("refused", True) == (told[first][0], "move it away" in told[first][1])
+    assert others == sorted(name for name, (outcome, _) in told.items() if outcome != "refused")
+    assert before | {first: b"something else"} == content(lake)
+    (lake / first).unlink()
+    assert 0 == asked(word, first).code
+    assert before == content(lake)
+
+
 def test_after_the_window_the_trash_is_purged(lake: Path, asked: Ask, tmp_path: Path) -> None:
     """With no time to undo, purging frees the trash, and what was purged is rebuilt."""
     (tmp_path / "settings.yaml").write_text("undo_days: 0\nuse: {accesses: 0.01}\nkeep: [half.csv]\n")

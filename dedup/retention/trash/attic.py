@@ -119,8 +119,8 @@ class Attic:
         if table in known:
             return known[table]
         raise UsageError(
-            f"{table!r} is not among the {len(known):,} deleted tables of {self.root}.",
-            hint=did_you_mean(table, known) or "`sluice dedup plan` lists them.",
+            f"{table!r} is not among the deleted tables of {self.root}.",
+            hint=did_you_mean(table, known) or ("`sluice dedup plan` lists them." if known else "None is deleted."),
         )
 
     def leftovers(self) -> Iterator[str]:

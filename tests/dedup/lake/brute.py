@@ -42,7 +42,7 @@ _VALUES: dict[str, tuple[pl.DataType, list[Any]]] = {
     "naive_us": (pl.Datetime("us"), [datetime(2020, 2, 24, 18), datetime(1960, 1, 1, 0, 0, 0, 500_000)]),  # noqa: DTZ001
     "aware": (pl.Datetime("us", "UTC"), [_DAY, _DAY + timedelta(microseconds=5)]),
     "rome": (pl.Datetime("ms", "Europe/Rome"), [_DAY, _DAY + timedelta(hours=1)]),
-    "decimal38": (pl.Decimal(38, 6), [Decimal(10**31), Decimal(1), Decimal("0.5"), Decimal("0.1")]),
+    "decimal38": (pl.Decimal(38, 6), [Decimal(10**31), Decimal(2**63), Decimal(1), Decimal("0.5"), Decimal("0.1")]),
     "binary": (pl.Binary(), [b"", b"1", b"x"]),
     "list": (pl.List(pl.Int64()), [[], [1], [1, None], [None], [2, 1]]),
     "list_float": (pl.List(pl.Float64()), [[], [1.0], [1.0, None], [0.5]]),
@@ -89,7 +89,7 @@ def by_text(value: Any) -> Any:  # noqa: PLR0911 - one per type
         exact = abs(value) < 2**63 or int(float(value)) != value
         return str(value) if exact else repr(float(value))
     if isinstance(value, Decimal):
-        return str(int(value)) if value == int(value) else str(value.normalize())
+        return by_text(int(value)) if value == int(value) else str(value.normalize())
     if isinstance(value, datetime):
         spelled = (value.astimezone(UTC) if value.tzinfo else value).replace(tzinfo=None).isoformat()
         spelled = spelled.rstrip("0") if "." in spelled else spelled

@@ -219,7 +219,7 @@ def test_an_unknown_table_gets_the_nearest_name(lake: Path, part: tuple) -> None
     """A name that is not deleted is refused with a suggestion."""
     with Keeper.of(lake) as keeper:
         keeper.delete(*part, days=7)
-        with pytest.raises(UsageError, match=r"'prat\.csv' is not among the 1 deleted tables") as caught:
+        with pytest.raises(UsageError, match=r"'prat\.csv' is not among the deleted tables") as caught:
             keeper.rebuild("prat.csv")
     assert "did you mean 'part.csv'?" == caught.value.hint
 
