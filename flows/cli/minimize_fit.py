@@ -141,7 +141,7 @@ def sample_size(
 
 
 def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, machine: bool) -> None:
-    front = pl.DataFrame() if swept is None else swept.table.filter(pl.col("front")).sort("risk")
+    front = pl.DataFrame() if swept is None else swept.table.filter(pl.col("front") | pl.col("picked")).sort("risk")
     if machine:
         told: dict[str, Any] = {"policy": str(out), "sha256": policy.digest, "front": front.to_dicts()}
         if swept is not None:
@@ -157,6 +157,11 @@ def _tell(policy: Policy, out: Path, swept: Swept | None, wanted: Sweep, *, mach
             f" {swept.majority_error:.4f}. Risk (personal attributes guessed right) without any data:"
             f" {swept.base_risk:.4f}."
         )
+        if swept.majority_error - swept.raw_error <= wanted.tolerance:
+            console.say(
+                "Guessing is within the tolerance of the raw data, so that this error tells policies hardly apart. If a"
+                " class is rare, let its rows weigh more (--weight)."
+            )
         console.say("All these figures are of test rows that neither the search nor the pick saw.")
         console.say(f"Picked: {swept.rule}.")
     if alone := policy.fit.identifying:

@@ -79,6 +79,13 @@ def test_fit_tells_the_front_and_the_rule(tmp_path: Path, config: Path, ask: Ask
     assert 0 < learned.settings["learned_rows"] < 4_000
 
 
+def test_fit_says_that_guessing_does_as_well(tmp_path: Path, config: Path, ask: Ask) -> None:
+    """With a tolerance so wide that nothing need be stored, the way to count a rare class is told."""
+    options = ("--config", config, "--release", "cell", "--tolerance", "0.5", "--out", tmp_path / "p.yaml")
+
+    assert "Guessing is within the tolerance of the raw data" in ask("minimize", "fit", _CLIENTS, *options).out
+
+
 def test_one_policy_is_learned_without_a_sweep(tmp_path: Path, ask: Ask) -> None:
     """Exchange rate and leaves given, nothing is swept, and the file says with what it was learned."""
     path = tmp_path / "p.yaml"

@@ -33,7 +33,8 @@ class Measured:
     risk
         Accuracy of the table attacker, averaged over the personal attributes.
     validation_error, validation_risk
-        The same on the validation rows, by which front and pick are chosen.
+        The same on the validation rows, by which front and pick are chosen. The risk is at least that of guessing, or
+        the least would be luck: of policies that tell nothing the one of least error, then of fewest buckets, is first.
     doubt
         Standard error of the difference between ``validation_error`` and the raw data's.
     worst, worst_risk

@@ -166,7 +166,7 @@ def _measured(
         error=errors and errors.test,
         risk=seen.mean(weights),
         validation_error=errors and errors.validation,
-        validation_risk=glance.validation.mean(weights),
+        validation_risk=max(glance.validation.mean(weights), glance.validation.base(weights)),
         doubt=errors and errors.doubt,
         worst=worst,
         worst_risk=seen.accuracy.get(worst, 0.0),

@@ -64,6 +64,15 @@ def test_each_release_has_a_front(swept):
         assert min(one.validation_risk for one in swept.measured if one.release == release) == front[0].validation_risk
 
 
+def test_what_nothing_is_gained_by_is_not_stored():
+    """Where a class is so rare that guessing errs no more than raw data, an attacker's bad luck decides nothing."""
+    draw = np.random.default_rng(4)
+    columns = {"sex": draw.choice(["f", "m"], 800), "job": draw.choice(["a", "b", "c"], 800)}
+    columns |= {"age": draw.integers(18, 80, 800), "y": np.arange(800) % 80 == 0}
+
+    assert {} == sweep(pl.DataFrame(columns), SMALL).policy.kept
+
+
 def test_pick_follows_its_rule(swept):
     """On the validation rows the pick has the least risk among those within the tolerance of the raw data's error."""
     raw = float(re.search(r"the raw data's (0\.\d+) on validation rows", swept.rule)[1])
