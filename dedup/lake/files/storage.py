@@ -141,11 +141,11 @@ class Storage:
             yield Path(copy.name)
 
     def _local_files(self) -> list[File]:
-        path = Path(self.url)
+        path = Path(self.url).absolute()  # whoever looks again may stand elsewhere
         if path.is_file():
             return [local_file(path.parent, path)]
         if _WILD & set(self.url) and not path.exists():
-            return list(_globbed(self.url))
+            return list(_globbed(str(path)))
         if not path.is_dir():
             return []
         return list(_walked(str(path)))

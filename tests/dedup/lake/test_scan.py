@@ -63,6 +63,17 @@ def _write(frame: pl.DataFrame, path: Path) -> int:
     return settled(path).stat().st_size
 
 
+def test_a_lake_is_known_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was read by a relative path is not read again by an absolute one, or by a glob."""
+    (tmp_path / "lake").mkdir()
+    size = _write(pl.DataFrame({"a": range(9)}), tmp_path / "lake" / "a.csv")
+    monkeypatch.chdir(tmp_path)
+
+    read = [looked(path, tmp_path / "house").bytes_read for path in ("lake", tmp_path / "lake", "l*/*", "./lake/a.csv")]
+
+    assert [size, 0, 0, 0] == read
+
+
 @pytest.mark.parametrize("keep", [0, 64])
 def test_what_is_no_table_is_not_read_again(keep: int, tmp_path: Path) -> None:
     """A rejected file costs its bytes once, large or small."""
