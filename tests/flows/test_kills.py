@@ -29,7 +29,7 @@ from warehouse.house import Warehouse
 from warehouse.release.verify import verify_release
 
 KILLS_PER_RUN = 7
-_PATIENCE_S = 20
+_PATIENCE_S = 300
 
 
 class Builder:
@@ -84,7 +84,7 @@ class Builder:
     def close(self) -> None:
         """End the process."""
         self.process.stdin.close()
-        self.process.wait(timeout=60)
+        self.process.wait(timeout=_PATIENCE_S)
         self.process.stdout.close()
 
 

@@ -130,7 +130,7 @@ def test_two_runs_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
     lake = _lake(tmp_path)
     whole = content(lake)
     both = [_begun(lake, "delete") for _ in range(2)]
-    assert [0, 0] == [one.wait(timeout=120) for one in both]
+    assert [0, 0] == [one.wait() for one in both]
     assert TABLES.keys() == Attic(lake).deleted().keys()
     _nothing_is_lost(lake, whole)
     _all_come_back(lake, whole)
