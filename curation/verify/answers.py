@@ -28,6 +28,8 @@ _GAP = re.compile(r",?(?:\\[,!;: ]|\{,\})+")
 """Between groups of three digits."""
 _PLAIN = re.compile(r"(?=[+-]?\.?\d)[+-]?(?:\d*|\d{1,3}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d{1,4})?")
 _LONGEST = 4000
+_GRADING_S = 3.0
+"""CPU seconds that mathematics may take at least: a limit that suits short programs is none for it."""
 
 
 def _number(text: str) -> Decimal | None:
@@ -129,7 +131,7 @@ _DIRECT: dict[str, Callable[[dict[str, Any], Any, str], Status | None]] = {
 
 def _grade(slot: Slot, items: list[dict[str, Any]], settings: Verify) -> Iterator[tuple[Status, str, float]]:
     """Run items through the grader's sandbox; one that exhausts it alone gets the status of that, the rest go on."""
-    limit = settings.time_limit_s
+    limit = max(_GRADING_S, settings.time_limit_s)
     limits = Limits(limit, max(settings.wall_factor * limit, limit + 2), settings.memory_mb)
     done = 0
     while done < len(items):

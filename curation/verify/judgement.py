@@ -9,7 +9,7 @@ from schemas.enums import Isolation, Status
 
 __all__ = ["VERIFIER_VERSION", "Judgement", "Task", "fault", "verdict"]
 
-VERIFIER_VERSION = "5"
+VERIFIER_VERSION = "6"
 """Changes whenever a verdict may."""
 _LONGEST = 300
 

@@ -32,8 +32,11 @@ from .syscalls import numbers
 
 __all__ = ["Cage"]
 
-_SLACK_MB = 1024
-"""Address space that a program may reserve beyond its memory: stacks of threads, arenas, what is never touched."""
+_SLACK_MB = {"native": 4096}
+_LITTLE_SLACK_MB = 1024
+"""Space that may be reserved beyond the memory: arenas, what is never touched, stacks of threads, large if native."""
+_ADDRESSES = 64 << 30
+"""All that may be mapped, read-only too: the kernel's tables of it, which count as nobody's memory, stay small."""
 _READY = LINK + 1
 """Where a child says that it is locked down; what lies above is closed."""
 _PAGE_MB = os.sysconf("SC_PAGE_SIZE") / (1 << 20)
@@ -52,11 +55,12 @@ _NEVER = ("RLIMIT_CORE", "RLIMIT_MSGQUEUE", "RLIMIT_MEMLOCK")
 """What nobody in a sandbox gets any of, the zygote included."""
 
 
-def _kernel_limits(limits: Limits, *, threads: bool) -> list[KernelLimit]:
+def _kernel_limits(role: str, limits: Limits, *, threads: bool) -> list[KernelLimit]:
     """Return the kernel's limits; the hard ones fall with the soft ones, so that they cannot be raised again."""
     return [
         _lowered(resource.RLIMIT_CPU, int(limits.cpu_s) + 2),
-        _lowered(resource.RLIMIT_DATA, (limits.memory_mb + _SLACK_MB) << 20),
+        _lowered(resource.RLIMIT_AS, max(_ADDRESSES, limits.memory_mb << 21)),
+        _lowered(resource.RLIMIT_DATA, (limits.memory_mb + _SLACK_MB.get(role, _LITTLE_SLACK_MB)) << 20),
         _lowered(resource.RLIMIT_FSIZE, limits.file_mb << 20),
         _lowered(resource.RLIMIT_NOFILE, _OPEN_FILES),
         (resource.RLIMIT_STACK, (_allowed(resource.RLIMIT_STACK, _STACK), _HARD[resource.RLIMIT_STACK])),
@@ -183,18 +187,23 @@ class Cage:
             os.close(fd)
 
     def starved_s(self, pid: int) -> float:
-        """Return the seconds that a child's threads were ready to run while others had the cores; 0 if unknown."""
-        waited = 0
+        """Return the seconds that a child's threads were ready to run while others had the cores; 0 if unknown.
+
+        What a thread may have waited for its own siblings does not count.
+        """
+        spent: list[tuple[int, int]] = []
         with suppress(OSError):
             tasks = os.open(f"{pid}/task", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.proc)
             try:
                 for task in os.listdir(tasks):
                     fd = os.open(f"{task}/schedstat", os.O_RDONLY, dir_fd=tasks)
-                    waited += int(os.read(fd, 256).split()[1])
+                    ran, waited, _ = os.read(fd, 256).split()
+                    spent.append((int(ran), int(waited)))
                     os.close(fd)
             finally:
                 os.close(tasks)
-        return waited / 1e9
+        total = sum(ran for ran, _ in spent)
+        return sum(max(0, waited - (total - ran)) for ran, waited in spent) / 1e9
 
     def ready(self) -> bytes:
         """Return what children have said since last asked: one byte for each that was locked down."""
@@ -217,7 +226,7 @@ class Cage:
         calls: list[Call] = [(os.setsid, ())]
         if apart:
             calls += [(os.chdir, ("/",)), (os.environ.update, ({"HOME": "/", "TMPDIR": "/"},))]
-        calls += [(resource.setrlimit, limit) for limit in _kernel_limits(limits, threads=self.has_own_identity)]
+        calls += [(resource.setrlimit, limit) for limit in _kernel_limits(role, limits, threads=self.has_own_identity)]
         if self.rulesets:
             calls.append(restricting(self.rulesets["apart" if apart else "scratch"]))
         if self.uids:

@@ -36,16 +36,17 @@ class Namespaces:
 
     def __init__(self, readable: list[str], place: str, *, own_user: bool) -> None:
         uid, gid = os.geteuid(), os.getegid()
-        self.proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
-        unshare((_NEWUSER if own_user else 0) | _NEWNS | _NEWUTS | _NEWIPC | _NEWNET)
+        unshare((_NEWUSER | _NEWPID if own_user else 0) | _NEWNS | _NEWUTS | _NEWIPC | _NEWNET)
         if own_user:
             for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
                 with open(f"/proc/self/{name}", "w") as file:
                     file.write(text)
+            _go_on_as_first()
         self.own_pids = os.open("/proc/self/ns/pid", os.O_RDONLY)
         self._idle: list[int] = []
         sethostname("sandbox")
         mount("none", "/", "", _REC | _PRIVATE)
+        self.proc = _own_processes(place) if own_user else os.open("/proc", os.O_PATH | os.O_DIRECTORY)
         self._build(readable, place)
 
     @staticmethod
@@ -98,6 +99,26 @@ class Namespaces:
             os.kill(first, signal.SIGKILL)
             os.waitpid(first, 0)
         self._idle.clear()
+
+
+def _go_on_as_first() -> None:
+    """Leave the rest to a child, the first process of a pid namespace that this user may come back to; wait for it."""
+    child = fork()
+    if child:
+        try:
+            os.closerange(0, 4096)
+            os.waitpid(child, 0)
+        finally:
+            os._exit(0)
+    make([DIE_WITH_PARENT])
+
+
+def _own_processes(place: str) -> int:
+    """Return a folder that tells of the processes of this pid namespace, and that nobody else can see."""
+    mount("proc", place, "proc", _NOSUID | _NODEV | _NOEXEC)
+    proc = os.open(place, os.O_PATH | os.O_DIRECTORY)
+    unmount(place)
+    return proc
 
 
 def _show(root: str, path: str, *, device: bool = False) -> None:

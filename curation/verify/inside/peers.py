@@ -44,7 +44,7 @@ class Peer(Sharing):
     def __init__(self, stream: Stream, classes: Mapping[str, type]) -> None:
         super().__init__(classes, self.parity)
         self.stream = stream
-        self.raised: BaseException | None = None
+        self.raised: list[BaseException] = []
         self._kept: list[Any] = []
         self._asked = self._answered = 0
 
@@ -151,12 +151,15 @@ class Peer(Sharing):
         try:
             answer = self._read(body, number)
         except (ProtocolError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            self.raised = RemoteError("RE", f"the candidate answered nonsense: {describe(error)}")
-            raise self.raised from error
+            raise self._noted(RemoteError("RE", f"the candidate answered nonsense: {describe(error)}")) from error
         if "status" in answer:
-            self.raised = self._rebuilt(answer)
-            raise self.raised
+            raise self._noted(self._rebuilt(answer))
         return answer
+
+    def _noted(self, error: BaseException) -> BaseException:
+        """Remember that the other side has raised this: the last of all, and whatever else would end a test."""
+        self.raised = [*(one for one in self.raised if isinstance(one, SystemExit)), error]
+        return error
 
     def _read(self, body: bytes, number: int | None = None) -> dict[str, Any]:
         """Read a request, or the answer to the request of a number."""

@@ -60,7 +60,7 @@ class Sharing(Objects):
 
     def settable(self, kind: type, name: str) -> bool:  # noqa: ARG002 - for subclasses
         """Tell whether the other side may set an attribute of an instance of ``kind``."""
-        return True
+        return name != "__dict__"
 
     def reference(self, value: Any, kind: type, depth: int) -> dict[str, Any] | None:
         """Return what stands for ``value`` in a message; None if it crosses as it is."""
@@ -190,7 +190,7 @@ class Sharing(Objects):
         for name in state(value).keys() - attributes.keys():
             object.__delattr__(value, name)
         for name, item in attributes.items():
-            if name == "__dict__" or not self.settable(type(value), name):
+            if not self.settable(type(value), name):
                 raise ProtocolError(f"{name!r} is no attribute to set")
             object.__setattr__(value, name, item)
 

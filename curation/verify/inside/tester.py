@@ -10,8 +10,10 @@ import builtins
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from functools import partial
+from importlib import import_module
 from itertools import product
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -64,7 +66,7 @@ class _Tester(Peer):
 
     def settable(self, kind: type, name: str) -> bool:
         """Tell whether the program may set an attribute: a method of the tests' is none, for it may decide."""
-        return not callable(getattr(kind, name, None))
+        return super().settable(kind, name) and not callable(getattr(kind, name, None))
 
     def raisable(self, kind: type[BaseException]) -> bool:
         """Tell whether the program may raise this in a test; what would end a test only where the test expects it."""
@@ -107,11 +109,15 @@ class _Tester(Peer):
 
     def begin_test(self, number: int, *, restores: bool = False) -> None:
         """Forget the test before; what names mean is found out anew."""
-        self.test, self.raised, self.refuted = number, None, None
+        self.test, self.raised, self.refuted = number, [], None
         self.restores, self.gives_again = restores, False
         self._changed: dict[int, Any] = {}
         self._used: dict[int, tuple[Any, Any, Any, Remote, list[Any]]] = {}
         self.asked_before = self._asked
+
+    def has_raised(self, error: BaseException) -> bool:
+        """Tell whether an exception that ends the test is one of the program."""
+        return any(error is raised for raised in self.raised)
 
     @property
     def has_asked(self) -> bool:
@@ -207,7 +213,7 @@ def _execute(code: CodeType, namespace: dict[str, Any], program: _Tester) -> Non
     try:
         exec(code, namespace)  # noqa: S102 - running the tests is what this process is for
     except SystemExit as error:
-        if error is program.raised or error.code not in (None, 0):
+        if program.has_raised(error) or error.code not in (None, 0):
             raise
 
 
@@ -220,9 +226,9 @@ def _name_the_program(
         if name not in namespace and not hasattr(builtins, name):
             namespace[name] = type(name, (Exception,), {})
             program.classes = {**program.classes, name: namespace[name]}
-    for name in _names(code):
-        if name not in namespace and not hasattr(builtins, name):
-            namespace[name] = program.name(name)
+    unknown = {name for name in _names(code) if name not in namespace and not hasattr(builtins, name)}
+    modules = _modules(source, unknown & sys.stdlib_module_names)
+    namespace |= {name: program.name(name) for name in unknown} | modules
     namespace[payload["entry_point"]] = program.name(payload["entry_point"])
     namespace["candidate"] = program.name(payload["candidate"])
 
@@ -233,6 +239,19 @@ def _names(code: CodeType) -> set[str]:
         if isinstance(constant, CodeType):
             found |= _names(constant)
     return found
+
+
+def _modules(source: str, names: set[str]) -> dict[str, ModuleType]:
+    """Return the modules of the library that a test uses and has not imported: what the program calls so may lie."""
+    modules = {}
+    if names:
+        import ast
+
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names:
+                with suppress(ImportError):
+                    modules[node.value.id] = import_module(node.value.id)
+    return modules
 
 
 def _exceptions(source: str) -> set[str]:
@@ -290,8 +309,8 @@ def _parameters(function: FunctionType, defined: dict[str, Any]) -> list[dict[st
 
 
 def _failed(error: BaseException, program: _Tester) -> dict[str, str]:
-    if error is program.raised or isinstance(error, RemoteError):
-        return {"status": getattr(error, "status", "RE"), "detail": describe(error)}
+    if isinstance(error, RemoteError) or program.has_raised(error):
+        return {"status": error.status if isinstance(error, RemoteError) else "RE", "detail": describe(error)}
     if isinstance(error, NotPlainError) and program.has_asked:
         return {"status": "RE", "detail": f"a value that cannot cross: {error}"}
     if isinstance(error, MemoryError):

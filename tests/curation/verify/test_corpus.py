@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from curation.verify import Judge
+from curation.verify.ladder import detect
 from schemas.enums import Isolation
 from tests.hostile import GROUPS, Program, corpus
 
@@ -107,11 +108,8 @@ def _interpreter() -> str | None:
     return None
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(1800)
-@pytest.mark.skipif(os.geteuid() != 0, reason="the suite runs as an ordinary user already")
-def test_as_an_ordinary_user(tmp_path: Path) -> None:
-    """The same corpus holds when the judge has no rights of its own."""
+def _as_ordinary_user(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python as a user without rights, in this checkout and with what this one can import."""
     python = _interpreter()
     if python is None:
         pytest.skip("no Python that an ordinary user can start")
@@ -126,9 +124,8 @@ def test_as_an_ordinary_user(tmp_path: Path) -> None:
         "PYTHONPATH": os.pathsep.join([str(ROOT), *site]),
         "TMPDIR": str(tmp_path),
     }
-    command = [python, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", str(Path(__file__))]
-    done = subprocess.run(
-        command,
+    return subprocess.run(
+        [python, *arguments],
         cwd=ROOT,
         env=environment,
         user=65534,
@@ -138,4 +135,25 @@ def test_as_an_ordinary_user(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the suite runs as an ordinary user already")
+def test_an_ordinary_user_reaches_the_strongest_rung(tmp_path: Path) -> None:
+    """Where user namespaces are to be had, a judge without rights isolates as strongly as root's."""
+    try:
+        subprocess.run(["unshare", "-Urmpf", "--mount-proc", "true"], check=True, user=65534, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"no user namespaces for ordinary users: {error}")
+    script = "from curation.verify.ladder import detect; print(detect().best.value)"
+    done = _as_ordinary_user(tmp_path, "-c", script)
+    assert detect().best.value == done.stdout.strip(), done.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.skipif(os.geteuid() != 0, reason="the suite runs as an ordinary user already")
+def test_as_an_ordinary_user(tmp_path: Path) -> None:
+    """The same corpus holds when the judge has no rights of its own."""
+    arguments = ["-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow", str(Path(__file__))]
+    done = _as_ordinary_user(tmp_path, *arguments)
     assert 0 == done.returncode, done.stdout[-3000:]

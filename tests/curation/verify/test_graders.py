@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,13 +14,6 @@ from schemas.enums import Status
 from schemas.recipe.verify import Verify
 
 MATH = '{"kind": "math", "format": "math"}'
-
-
-@pytest.fixture(scope="module")
-def judge() -> Iterator[Judge]:
-    """A judge that gives mathematics more time than it takes on any machine."""
-    with Judge(Verify(time_limit_s=3, workers=1)) as made:
-        yield made
 
 
 def _status(judge: Judge, verifier: str, right: object, answer: str) -> Status:

@@ -21,6 +21,10 @@ CPP = {
     "int main() { int a, b; std::cin >> a >> b; std::cout << (P{1} < P{2} ? a + b : 0); }": Status.AC,
     "#include <iostream>\n#include <iterator>\nusing namespace std;\nint data[9];\n"
     "int main() { typeof(data[0]) b; cin >> data[0] >> b; cout << data[0] + b; }": Status.AC,
+    "#include <atomic>\n#include <cstdio>\n#include <thread>\n#include <vector>\nint main() { int a, b; "
+    'scanf("%d%d", &a, &b); std::atomic<int> n{a}; std::vector<std::thread> v; '
+    "for (int i = 0; i < 32; i++) v.emplace_back([&] { n++; }); for (auto &t : v) t.join(); "
+    'printf("%d", n + b - 32); }': Status.AC,
     "int main({": Status.CE,
     '#include "/etc/passwd"\nint main() {}': Status.CE,
     "int main() { for (;;) ; }": Status.TLE,
