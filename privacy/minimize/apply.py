@@ -226,7 +226,14 @@ def _text(value: Any) -> str | None:
 
 
 def _with_duckdb(policy: Policy, source: Path, staging: Path) -> int:
-    scan_typed(source, policy)
+    types = scan_typed(source, policy).collect_schema()
+    for name in policy.kept:
+        of = types[name]
+        if isinstance(of, pl.Datetime) and of.time_unit == "ns" and of.time_zone is not None:
+            raise UsageError(
+                f"column {name!r} holds nanoseconds with a time zone, which DuckDB does not compare.",
+                hint="use the engine polars.",
+            )
     query = sql_target.select(policy, f"read_parquet({literal(escape(str(source)))})", sql_target.DUCKDB)
     kind = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".jsonl": "FORMAT json"}
     copy = f"COPY ({query}) TO {literal(str(staging))} ({kind[suffix_of(staging)]})"

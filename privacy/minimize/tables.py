@@ -301,7 +301,7 @@ def _moment(text: pl.Expr, _: Typed) -> pl.Expr:
 
 
 def _instant(text: pl.Expr, of: Typed) -> pl.Expr:
-    offset = text.str.extract_groups(r"(?:(Z)|([+-])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)$")
+    offset = text.str.extract_groups(r"(?:(Z)|([+-])([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?)$")
     hours, minutes, seconds = (offset.struct[place].cast(pl.Int64).fill_null(0) for place in (2, 3, 4))
     ahead = pl.duration(hours=hours, minutes=minutes, seconds=seconds)
     local = _moment(text.str.replace(r"(?:Z|[+-][0-9:]+)$", ""), of)

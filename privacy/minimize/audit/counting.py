@@ -89,7 +89,7 @@ def relation_of(
 ) -> pl.DataFrame:
     """Return frames of the same rows side by side, as the script wants them."""
     sides = [
-        raw.rename({name: f"raw.{name}" for name in raw.columns}),
+        raw.select(pl.all().name.prefix("raw.")).with_columns(pl.col(pl.Int128).cast(pl.Decimal(38, 0))),
         released.select(pl.all().cast(pl.String).name.prefix("out.")),
         test.alias("test").to_frame(),
     ]

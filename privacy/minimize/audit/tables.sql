@@ -3,7 +3,11 @@
 
 {#- Records that agree on some columns share a 64-bit key: the XOR of one hash per column. -#}
 {%- macro key(columns) -%}
-{% for _ in columns %}xor({% endfor %}0::UBIGINT{% for c in columns %}, hash(xor(hash({{ c | name }}), hash({{ c | text }})))){% endfor %}
+{%- set half = columns | length // 2 -%}
+{%- if half -%} xor({{ key(columns[:half]) }}, {{ key(columns[half:]) }})
+{%- elif columns -%} hash(xor(hash({{ columns[0] | name }}), hash({{ columns[0] | text }})))
+{%- else -%} 0::UBIGINT
+{%- endif -%}
 {%- endmacro -%}
 
 -- the values of each attribute as numbers, in the order of the values

@@ -33,7 +33,7 @@ TEXTS = {
     "decimal": r"[+-]?[0-9]+(?:\.[0-9]*)?",
     "date": _DATE,
     "datetime": _DATE + _TIME,
-    "instant": _DATE + _TIME + r"(?:(Z)|([+-])([0-9]{2}):([0-9]{2})(?::([0-9]{2}))?)",
+    "instant": _DATE + _TIME + r"(?:(Z)|([+-])([0-9]{2}):?([0-9]{2})(?::?([0-9]{2}))?)",
     "bool": r"(?:[tT]rue|TRUE|[fF]alse|FALSE)",
     "str": r"[\s\S]*",
 }

@@ -111,6 +111,18 @@ def test_engines_read_texts_in_dictionaries_and_single_floats(tmp_path: Path) ->
         assert expected == pl.read_parquet(tmp_path / "out.parquet").to_dict(as_series=False)
 
 
+def test_duckdb_says_that_it_compares_no_nanoseconds_with_a_zone(tmp_path: Path) -> None:
+    """Polars does; without a zone both do."""
+    moments = pl.Series([0, 1, None]).cast(pl.Datetime("ns"))
+    pl.DataFrame({"at": moments.dt.replace_time_zone("UTC")}).write_parquet(tmp_path / "raw.parquet")
+    policy = policy_of({"at": Interval(type="instant", borders=["1970-01-01T00:00Z"])})
+
+    with pytest.raises(UsageError, match="use the engine polars"):
+        apply_policy(policy, tmp_path / "raw.parquet", tmp_path / "out.parquet", engine="duckdb")
+    apply_policy(policy, tmp_path / "raw.parquet", tmp_path / "out.parquet")
+    assert ["b0", "b1", "__null__"] == pl.read_parquet(tmp_path / "out.parquet")["at"].to_list()
+
+
 @pytest.mark.usefixtures("spark")
 def test_spark_gives_the_same(tmp_path: Path, policy: Policy) -> None:
     """In the running session, which is left running."""

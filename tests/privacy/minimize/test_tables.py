@@ -11,7 +11,8 @@ import polars as pl
 import pytest
 
 from privacy.minimize.apply import apply_policy
-from privacy.minimize.rules import Categories
+from privacy.minimize.compile import python_target
+from privacy.minimize.rules import Categories, Interval
 from privacy.minimize.tables import FORMATS, scan, scan_typed
 from schemas.errors import InputError
 from tests.privacy.minimize.corpora import policy_of
@@ -63,6 +64,19 @@ def test_a_row_of_too_few_cells_is_no_row_of_missing_ones(
         read(tmp_path / "raw.csv")
     (tmp_path / "raw.csv").write_text('job,home\n"cl,erk",\ncook,\n', encoding="utf-8")
     assert [None, None] == read(tmp_path / "raw.csv").collect()["home"].to_list()
+
+
+def test_offsets_are_read_with_and_without_colons(tmp_path: Path) -> None:
+    """As ISO 8601 allows them, in files and on devices; a sample with either is read as moments, too."""
+    at = Interval(type="instant", borders=["2020-01-01T05:00Z"])
+    texts = ["2020-01-01T00:00:00-0500", "2020-01-01T00:00:00-05:00", "2020-01-01T00:00:00-0459"]
+    pl.DataFrame({"at": texts}).write_csv(tmp_path / "raw.csv")
+    policy = policy_of({"at": at})
+
+    read = scan_typed(tmp_path / "raw.csv", policy).collect()
+    assert ["05:00", "05:00", "04:59"] == read["at"].dt.strftime("%H:%M").to_list()
+    assert ["b0", "b0", "b0"] == [python_target.minimize({"at": text}, policy.spec)["at"] for text in texts]
+    assert "b1" == python_target.minimize({"at": "2020-01-01T00:00:00.1-0500"}, policy.spec)["at"]
 
 
 def test_the_one_cell_of_a_row_may_be_missing(tmp_path: Path) -> None:

@@ -215,3 +215,13 @@ def test_the_script_is_plain_sql_with_quoted_names() -> None:
             connection, "audited", Breach(raw, raw, tuple(raw.columns), pl.Series([True, False]).to_numpy()).layout
         )
     assert '"raw.a""; DROP TABLE x; --"' in text
+
+
+def test_many_columns_and_numbers_beyond_64_bits_are_counted() -> None:
+    """Keys over a thousand columns, raw and stored, are within DuckDB's depth; 128 bits tell people apart."""
+    wide = {f"c{number}": ["x", "x", "y"] for number in range(505)}
+    raw = pl.DataFrame({"big": pl.Series([10**37, 10**37 + 1, None], dtype=pl.Int128), **wide})
+    breach = Breach(raw, raw.select(pl.all().cast(pl.String)), ("big",), pl.Series([True, False, False]).to_numpy())
+    found = counted(breach)
+
+    assert (3, 1) == (found[None, "classes"], found["big", "distinct_l"])
