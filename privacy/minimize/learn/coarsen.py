@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -163,16 +162,25 @@ def _next(told: _Cells, layout: Layout, trade: Trade, floor: float, *, improving
 def _merges(told: _Cells, layout: Layout, trade: Trade) -> Iterator[_Merge]:
     costs = trade.mass(told.counts)
     for column in np.flatnonzero(told.buckets.max(axis=0)).tolist():
-        rest = cells(list(np.delete(told.buckets, column, axis=1).T), len(told.buckets)).number
-        numbers = range(int(told.buckets[:, column].max()) + 1)
-        members = [np.flatnonzero(told.buckets[:, column] == bucket) for bucket in numbers]
-        ordered = layout.codings[column].kind == "interval"
-        for one, other in pairwise(numbers) if ordered else combinations(numbers, 2):
-            pair = rest[members[one]], rest[members[other]]
-            _, left, right = np.intersect1d(*pair, assume_unique=True, return_indices=True)
-            first, second = members[one][left], members[other][right]
+        for one, other, first, second in _alike(
+            told.buckets, column, ordered=layout.codings[column].kind == "interval"
+        ):
             together = trade.mass(told.counts[first] + told.counts[second])
             yield _Merge(float((costs[first] + costs[second] - together).sum()), column, one, other)
+
+
+def _alike(buckets: npt.NDArray[np.intp], column: int, *, ordered: bool) -> Iterator[tuple[int, int, Codes, Codes]]:
+    """Yield two buckets of a column (neighbours, if ordered) and the cells that would become one, pair by pair."""
+    rest = cells(list(np.delete(buckets, column, axis=1).T), len(buckets))
+    by_rest = np.argsort(rest.number, kind="stable")
+    numbers = range(int(buckets[:, column].max()) + 1)
+    members = [by_rest[buckets[by_rest, column] == bucket] for bucket in numbers]
+    for one in numbers:
+        there = np.full(rest.count, -1)
+        there[rest.number[members[one]]] = members[one]
+        for other in numbers[one + 1 : one + 2 if ordered else None]:
+            first = there[rest.number[members[other]]]
+            yield one, other, first[first >= 0], members[other][first >= 0]
 
 
 def _merged(told: _Cells, merge: _Merge) -> _Cells:
