@@ -17,6 +17,7 @@ __all__ = ["RowFile", "problem_batches"]
 
 _PROBLEMS = 32
 _ROWS = 2_000
+_CHARS = 32 * 2**20
 
 
 def problem_batches(rows: pl.LazyFrame) -> Iterator[list[Problem]]:
@@ -35,13 +36,20 @@ class RowFile:
         File to write; its folder exists.
     columns
         Arrow schema of the rows.
+
+    Attributes
+    ----------
+    rows
+        Rows added so far.
     """
 
     def __init__(self, path: Path, columns: Contract | pa.Schema) -> None:
         self.path = path
         self._schema = columns.arrow if isinstance(columns, Contract) else columns
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
-        self._rows: list[Mapping[str, Any]] = []
+        self.rows = 0
+        self._waiting: list[Mapping[str, Any]] = []
+        self._chars = 0
 
     def __enter__(self) -> Self:
         return self
@@ -53,14 +61,16 @@ class RowFile:
     def write(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Add rows; columns that a row lacks are null."""
         for row in rows:
-            self._rows.append(row)
-            if len(self._rows) == _ROWS:
+            self._waiting.append(row)
+            self.rows += 1
+            self._chars += sum(len(value) for value in row.values() if isinstance(value, str))
+            if len(self._waiting) >= _ROWS or self._chars >= _CHARS:
                 self._flush()
 
     def _flush(self) -> None:
-        if self._rows:
-            self._writer.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
-            self._rows = []
+        if self._waiting:
+            self._writer.write_batch(pa.RecordBatch.from_pylist(self._waiting, schema=self._schema))
+        self._waiting, self._chars = [], 0
 
     def scan(self) -> pl.LazyFrame:
         """Return the closed file lazily."""

@@ -11,11 +11,12 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from curation.columns import statement_text
 from schemas.enums import Verdict
 from schemas.recipe.normalise import Normalise
 from warehouse.stages import Services, Stage, StageResult
 
-__all__ = ["NORMALISE", "clean", "normalise", "statement", "trimmed"]
+__all__ = ["NORMALISE", "clean", "normalise", "trimmed"]
 
 _CONTROL = r"[\x00-\x08\x0B\x0C\x0E-\x1F\x7F-\x84\x86-\x9F\u{FEFF}\u{2060}]"
 
@@ -36,12 +37,6 @@ def trimmed(text: pl.Expr) -> pl.Expr:
     ' a\nb'
     """
     return text.str.replace_all(r"[^\S\n]+\n", "\n").str.replace(r"\s+$", "").str.replace(r"^\n+", "")
-
-
-def statement() -> pl.Expr:
-    """Return the text that a problem states: the contents of its non-system messages, one per paragraph."""
-    said = pl.when(pl.element().struct.field("role") != "system").then(pl.element().struct.field("content"))
-    return pl.col("prompt").list.eval(said).list.drop_nulls().list.join("\n\n")
 
 
 def normalise(inputs: Mapping[str, pl.LazyFrame], config: Normalise, services: Services) -> StageResult:
@@ -77,7 +72,7 @@ def _each_message(content: pl.Expr) -> pl.Expr:
 
 def _decisions(rows: pl.LazyFrame, config: Normalise) -> pl.LazyFrame:
     """Return one decision per row that is out: the first reason in the order of the checks."""
-    measured = rows.select("problem_id", "language", statement().alias("text"), no_tests=pl.col("tests") == "[]")
+    measured = rows.select("problem_id", "language", text=statement_text(), no_tests=pl.col("tests") == "[]")
     measured = measured.with_columns(chars=pl.col("text").str.len_chars(), foreign=_foreign_letters(pl.col("text")))
     blank = ~pl.col("text").str.contains(r"\S")
     other = pl.lit(False) if not config.languages else ~pl.col("language").is_in(config.languages)  # noqa: FBT003

@@ -7,7 +7,8 @@ audit suite, the ODCS file) is derived from its contract, never written by hand.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 import pyarrow as pa
 
@@ -110,7 +111,7 @@ class Contract:
     doc: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    rules: tuple[Rule, ...] = field(default=())
+    rules: tuple[Rule, ...] = ()
 
     def __post_init__(self) -> None:
         names = set(self.names)
@@ -146,13 +147,6 @@ class Contract:
         """Return the column called ``name``."""
         return next(column for column in self.columns if column.name == name)
 
-    def with_columns(self, name: str, doc: str, columns: Iterable[Column], **changes: object) -> Contract:
-        """Return a wider contract of another name; ``changes`` replace key, rules or version."""
-        return Contract(
-            name=name,
-            version=str(changes.get("version", self.version)),
-            doc=doc,
-            columns=(*self.columns, *columns),
-            key=tuple(changes.get("key", self.key)),  # type: ignore[arg-type]
-            rules=tuple(changes.get("rules", self.rules)),  # type: ignore[arg-type]
-        )
+    def with_columns(self, name: str, doc: str, columns: Iterable[Column], **changes: Any) -> Contract:
+        """Return a wider contract of another name; ``changes`` are further parameters of a contract."""
+        return replace(self, name=name, doc=doc, columns=(*self.columns, *columns), **changes)

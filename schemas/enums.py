@@ -63,7 +63,7 @@ class Polarity(StrEnum):
 
 
 class VerifierKind(StrEnum):
-    """How the answer to a problem is checked; `schemas.verifiers` gives the spec and tests of each."""
+    """How the answer to a problem is checked; ``docs/architecture.md`` gives the settings and tests of each."""
 
     ASSERTS = "asserts"
     """Assert statements or a ``check(candidate)`` suite run against a function of the candidate."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 
-from schemas.derive.duckdb import identifier, literal
+from schemas.derive.duckdb import identifier
 from schemas.enums import Verdict
 from schemas.errors import UsageError
 from schemas.registry import contracts
@@ -257,12 +257,11 @@ def _evidence(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _rejection(connection: duckdb.DuckDBPyConnection, record_id: str) -> list[dict[str, Any]]:
-    query = f"""
-        SELECT * FROM rejections
-        WHERE file || ':' || line = {literal(record_id)} OR source || '/' || file || ':' || line = {literal(record_id)}
+    query = """
+        SELECT * FROM rejections WHERE ? IN (file || ':' || line, source || '/' || file || ':' || line)
         ORDER BY ALL LIMIT 1
-    """  # noqa: S608 - quoted text
-    return _rows(connection, query)
+    """
+    return _rows(connection, query, record_id)
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, query: str, *parameters: Any) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ class GramIndex:
         return place, self.items[self.offsets[number][place] + within]
 
 
-def gram_index(words: pl.Series, n: int, without: Hashes | None = None, max_items: int | None = None) -> GramIndex:
+def gram_index(words: pl.Series, n: int, without: Hashes | None = None) -> GramIndex:
     """Index the runs of benchmark items.
 
     Parameters
@@ -97,19 +97,14 @@ def gram_index(words: pl.Series, n: int, without: Hashes | None = None, max_item
         Lists of words, one per item.
     without
         Runs to leave out.
-    max_items
-        Runs in more items than this are left out too.
     """
     found = grams(words, n)
     pairs = np.unique(np.stack([found.key, found.row.astype(np.uint64)], axis=1), axis=0)
     key, item = pairs[:, 0], pairs[:, 1].astype(np.int64)
-    keys, first, counts = np.unique(key, return_index=True, return_counts=True)
-    kept = np.ones(len(keys), bool) if max_items is None else counts <= max_items
-    if without is not None:
-        kept &= ~np.isin(keys, without)
+    keys, counts = np.unique(key, return_counts=True)
+    kept = np.ones(len(keys), bool) if without is None else ~np.isin(keys, without)
     item = item[np.repeat(kept, counts)]
     keys, counts = keys[kept], counts[kept]
-    del first
     seen = np.zeros(2**_FILTER_BITS, bool)
     seen[keys >> np.uint64(64 - _FILTER_BITS)] = True
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -14,11 +14,11 @@ from itertools import chain
 
 import polars as pl
 
+from curation.columns import statement_text
 from curation.decontaminate import rules
 from curation.decontaminate.benchmarks import Benchmarks, index_benchmarks
 from curation.decontaminate.grams import GramIndex, gram_index
 from curation.decontaminate.texts import prepared, shipped_words, template_lines
-from curation.normalise import statement
 from schemas.enums import Verdict
 from schemas.recipe.decontaminate import Decontaminate
 from schemas.records import CONTAMINATION
@@ -58,7 +58,7 @@ def decontaminate(inputs: Mapping[str, pl.LazyFrame], config: Decontaminate, ser
     """
     if "benchmarks" not in inputs:
         return StageResult(no_decisions(), outputs={"hits": pl.LazyFrame(schema=_SCHEMA)})
-    rows = inputs["rows"].select("problem_id", "source", text=statement())
+    rows = inputs["rows"].select("problem_id", "source", text=statement_text())
     benchmarks, lines = learn(rows, inputs["benchmarks"], config)
     shipped = list(_shipped(benchmarks, config))
     scratch = services.aside()
@@ -89,7 +89,7 @@ def learn(rows: pl.LazyFrame, items: pl.LazyFrame, config: Decontaminate) -> tup
         Benchmark problems, of the contract `problem`.
     """
     texts = items.select(
-        "source_id", item_id="problem_id", benchmark="source", revision="source_revision", text=statement()
+        "source_id", item_id="problem_id", benchmark="source", revision="source_revision", text=statement_text()
     ).collect()
     sample = _sample(rows, config.template.sample)
     both = pl.concat([sample.select("source", "text"), texts.select(source="benchmark", text="text")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from curation.columns import verifier_kind
 from schemas.enums import VerifierKind
 
 __all__ = ["final_answer", "majorities"]
@@ -47,8 +48,7 @@ def majorities(problems: pl.LazyFrame, rollouts: pl.LazyFrame) -> pl.LazyFrame:
         ``problem_id``, ``majority`` (the answer), ``votes``, ``answers`` (read in all) and ``refused``; equal
         groups go by the answer's text.
     """
-    kind = pl.col("verifier").str.json_path_match("$.kind")
-    readable = problems.filter(kind.is_in(_READABLE)).select("problem_id")
+    readable = problems.filter(verifier_kind().is_in(_READABLE)).select("problem_id")
     judged = rollouts.filter(pl.col("all_passed").is_not_null()).join(readable, on="problem_id", how="semi")
     read = judged.select("problem_id", "all_passed", majority=final_answer(pl.col("response")))
     groups = (

@@ -91,14 +91,14 @@ def _band(rule: recipe.BandRule) -> list[Finding]:
 
 
 def _form(rule: recipe.FormRule) -> list[Finding]:
-    return [_has_form(rule, form, rule.patterns.get(form, FORMS[form])) for form in rule.forms]
+    return [_has_form(rule, form, code) for form, code in zip(rule.forms, rule.codes, strict=True)]
 
 
-def _has_form(rule: recipe.FormRule, form: recipe.Form, pattern: str) -> Finding:
-    statement = pl.col("statement")
+def _has_form(rule: recipe.FormRule, form: recipe.Form, code: str) -> Finding:
+    pattern, statement = rule.patterns.get(form, FORMS[form]), pl.col("statement")
     by_kind = verifier_kind() == _KINDS[form] if form in _KINDS else pl.lit(value=False)
     fires = statement.str.contains(pattern) | by_kind
-    return Finding(rule, form, fires, pl.lit(1.0), witness=statement.str.extract(f"({pattern})"))
+    return Finding(rule, code, fires, pl.lit(1.0), witness=statement.str.extract(f"({pattern})"))
 
 
 def _guessable(rule: recipe.Guessable) -> list[Finding]:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -84,7 +82,7 @@ def check(inputs: Mapping[str, pl.LazyFrame], config: Gold, services: Services) 
         If this machine cannot isolate programs as the settings demand.
     """
     services.progress.start("gold", inputs["rows"].select(pl.len()).collect().item(), "problems")
-    scratch = services.scratch or Path(tempfile.mkdtemp(prefix="sluice-gold-"))
+    scratch = services.aside()
     quality, decided = (
         RowFile(scratch / "quality.parquet", TEST_QUALITY),
         RowFile(scratch / "decided.parquet", _DECIDED),

@@ -139,7 +139,7 @@ def _rates(inputs: Mapping[str, pl.LazyFrame], services: Services) -> pl.LazyFra
         return merge(inputs["counts"], inputs["counted"], rollouts)
     if services.engine is None or services.engine.name == "local":
         return counts(rollouts.select(_READ)).select(PASS_RATE.names)
-    return counts_on(services.engine, rollouts, services.scratch)  # type: ignore[arg-type]
+    return counts_on(services.engine, rollouts, services.aside())
 
 
 def _remarks(rows: pl.LazyFrame, rates: pl.LazyFrame) -> pl.LazyFrame:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -87,7 +86,7 @@ def sample(inputs: Mapping[str, pl.LazyFrame], config: Rollouts, services: Servi
         If this machine cannot isolate programs as the settings demand.
     """
     problems = inputs["rows"].select(pl.len()).collect().item()
-    scratch = services.scratch or Path(tempfile.mkdtemp(prefix="sluice-rollouts-"))
+    scratch = services.aside()
     with RowFile(scratch / "rollouts.parquet", ROLLOUT) as file, CachedJudge(config.verify, services) as judge:
         for policy in config.policies:
             sampling = _Sampling(policy, config.escalation, judge, services)

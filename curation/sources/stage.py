@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from curation.batches import RowFile
 from curation.sources.drafts import Reason, Reject, problem_row
 from curation.sources.fields import lookup
 from curation.sources.files import Fault, Record, records
@@ -25,8 +25,6 @@ __all__ = ["READ", "read"]
 
 _PLACE = pa.schema([("_order", pa.int64()), ("_file", pa.string()), ("_line", pa.int64())])
 _ROWS = pa.schema([*PROBLEM.arrow, *_PLACE])
-_BATCH_ROWS = 2_000
-_BATCH_CHARS = 32 * 2**20
 
 
 def read(inputs: Mapping[str, pl.LazyFrame], config: ResolvedSources, services: Services) -> StageResult:
@@ -55,7 +53,7 @@ def read(inputs: Mapping[str, pl.LazyFrame], config: ResolvedSources, services: 
     del inputs
     scratch = services.aside()
     rows, rejections = scratch / "rows.parquet", scratch / "rejections.parquet"
-    with _Batches(rows, _ROWS) as kept, _Batches(rejections, REJECTION.arrow) as refused:
+    with RowFile(rows, _ROWS) as kept, RowFile(rejections, REJECTION) as refused:
         for resolved in config.sources:
             _read_source(resolved, config.limits, kept, refused, services)
     return _without_duplicates(rows, rejections)
@@ -64,9 +62,7 @@ def read(inputs: Mapping[str, pl.LazyFrame], config: ResolvedSources, services: 
 READ = Stage("read", "1", read, outputs={"rejections": "rejection"})
 
 
-def _read_source(
-    resolved: ResolvedSource, limits: Limits, kept: _Batches, refused: _Batches, services: Services
-) -> None:
+def _read_source(resolved: ResolvedSource, limits: Limits, kept: RowFile, refused: RowFile, services: Services) -> None:
     source, parse = resolved.source, layout(resolved.source.kind)
     task = f"read {source.name}"
     services.progress.start(task)
@@ -77,17 +73,18 @@ def _read_source(
             if isinstance(outcome, Fault):
                 reasons[outcome.reason] = reasons.get(outcome.reason, 0) + 1
                 detail = outcome.detail[: limits.detail_chars].encode("utf-8", "backslashreplace").decode()
-                refused.add(dict(zip(REJECTION.names, _rejection(source, file, outcome, detail), strict=True)))
+                refused.write([_rejection(source, file, outcome, detail)])
             else:
-                kept.add({**outcome, "_order": kept.rows, "_file": file.name, "_line": item.line})
+                kept.write([{**outcome, "_order": kept.rows, "_file": file.name, "_line": item.line}])
             services.progress.advance(task)
     services.progress.finish(task, f"{kept.rows - before} problems, {sum(reasons.values())} rejected")
     if kept.rows == before:
         raise _nothing_usable(resolved, reasons)
 
 
-def _rejection(source: Source, file: SourceFile, fault: Fault, detail: str) -> tuple[Any, ...]:
-    return source.name, file.name, fault.line, fault.reason.value, detail
+def _rejection(source: Source, file: SourceFile, fault: Fault, detail: str) -> dict[str, Any]:
+    place = {"source": source.name, "file": file.name, "line": fault.line}
+    return {**place, "reason": fault.reason.value, "detail": detail}
 
 
 def _nothing_usable(resolved: ResolvedSource, reasons: Mapping[str, int]) -> InputError:
@@ -142,37 +139,6 @@ def _inside(value: Any, where: Where) -> bool:
 
 def _comparable(bound: float | str | None, value: Any) -> Any:
     return str(bound) if bound is not None and isinstance(value, str) else bound
-
-
-class _Batches:
-    """Writes rows to a Parquet file in batches of bounded size."""
-
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self.rows = 0
-        self._waiting: list[dict[str, Any]] = []
-        self._chars = 0
-        self._schema = schema
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._flush()
-        self._writer.close()
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Add a row; it is written when its batch is full."""
-        self._waiting.append(row)
-        self.rows += 1
-        self._chars += len(row.get("tests", ""))
-        if len(self._waiting) >= _BATCH_ROWS or self._chars >= _BATCH_CHARS:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._waiting:
-            self._writer.write_batch(pa.RecordBatch.from_pylist(self._waiting, schema=self._schema))
-        self._waiting, self._chars = [], 0
 
 
 def _content() -> pl.Expr:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -87,6 +88,8 @@ def sluice(context: click.Context, *, debug: bool) -> None:
 
 def main() -> None:
     """Run the command line; an error is one line and a hint, with the exit codes of `schemas.errors`."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # where a terminal knows few letters, a bar is not worth the run
     code = _run(sys.argv[1:])
     if code == _INTERRUPTED:
         # threads that wait for an answer would be waited for

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.recipe.base import Section
+from schemas.recipe.patterns import Pattern
 from schemas.recipe.sources import Limits, Source, Sources
 
 __all__ = ["Boilerplate", "Decontaminate", "Template"]
@@ -26,7 +27,7 @@ class Template(Section):
     """Problems per source in which templates are looked for: those with the smallest ids, a uniform sample."""
     cut: tuple[Cut, ...] = ("fences", "examples", "asserts", "constraints")
     """Blocks to cut: fenced code, worked examples, assert lines, lists of constraints."""
-    patterns: tuple[str, ...] = ()
+    patterns: tuple[Pattern, ...] = ()
     """Further regular expressions (Rust syntax) to cut."""
 
 

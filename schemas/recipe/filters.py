@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 from fractions import Fraction
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from schemas.enums import Polarity
 from schemas.recipe.base import Section
 from schemas.recipe.measures import Band, Interval, Measure, Share
+from schemas.recipe.patterns import Pattern
 
 __all__ = [
     "Allowed",
@@ -139,23 +139,13 @@ class FormRule(_Rule):
     name: Literal["form"]
     forms: tuple[Form, ...] = ("proof", "multiple_choice", "true_false", "figure", "url", "multipart")
     """Forms to look for; each is a reason code of its own."""
-    patterns: dict[Form, str] = Field(default_factory=dict)
+    patterns: dict[Form, Pattern] = Field(default_factory=dict)
     """Regular expressions (Rust syntax) replacing the built-in ones."""
-
-    @field_validator("patterns")
-    @classmethod
-    def _compiles(cls, patterns: dict[Form, str]) -> dict[Form, str]:
-        for form, pattern in patterns.items():
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"the pattern for {form!r} is no regular expression: {error}") from error
-        return patterns
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """One code per form."""
-        return self.forms
+        """One code per form; behind the reason, if one is given."""
+        return tuple(f"{self.reason}_{form}" if self.reason else form for form in self.forms)
 
 
 class Guessable(_Rule):

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from curation.normalise import clean, normalise, statement, trimmed
+from curation.columns import statement_text
+from curation.normalise import clean, normalise, trimmed
 from schemas import ids
 from schemas.recipe.normalise import Normalise
 from schemas.records import PROBLEM
@@ -73,7 +74,7 @@ def test_statement_agrees_with_the_ids(messages):
     """The vectorised statement is the one that ids are made of."""
     prompt = [{"role": role, "content": content} for role, content in messages]
     table = pl.DataFrame({"prompt": [prompt]}, schema={"prompt": SCHEMA["prompt"]})
-    assert ids.statement(prompt) == table.select(statement()).item()
+    assert ids.statement(prompt) == table.select(statement_text()).item()
 
 
 @pytest.mark.parametrize(

@@ -195,7 +195,7 @@ def test_determinism(tmp_path, monkeypatch):
     written(tmp_path / "a.jsonl", problems(*range(50), *range(10)))
     hashes = set()
     for size in (1, 7, 1000):
-        monkeypatch.setattr("curation.sources.stage._BATCH_ROWS", size)
+        monkeypatch.setattr("curation.batches._ROWS", size)
         done = run(Services(Workspace(tmp_path / str(size))), tmp_path, source("a.jsonl"))[0]
         hashes.add(tuple(ref.content_hash for ref in done.tables.values()))
     assert 1 == len(hashes)

@@ -14,7 +14,6 @@ import yaml
 
 from curation import batches, judging
 from curation.decontaminate import stage as decontaminate
-from curation.sources import stage as sources
 from dedup.text import documents, near
 from flows.build import Build
 from schemas.errors import MissingExtra, UsageError
@@ -124,7 +123,6 @@ def test_determinism_across_row_order_workers_and_batches(
         (batches, "_PROBLEMS"): 5,
         (batches, "_ROWS"): 7,
         (judging, "_BATCH"): 11,
-        (sources, "_BATCH_ROWS"): 3,
         (documents, "_ROWS_AT_ONCE"): 6,
         (documents, "_TEXTS_AT_ONCE"): 4,
         (near, "_AT_ONCE"): 9,

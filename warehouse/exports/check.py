@@ -36,6 +36,15 @@ def check(folder: Path) -> list[Finding]:
         If the folder is not an export.
     """
     written = _written(folder)
+    try:
+        return _findings(folder, written)
+    except (KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder / 'export.json'} lacks what an export says of itself: {error!r}.", hint="export again."
+        ) from error
+
+
+def _findings(folder: Path, written: dict[str, Any]) -> list[Finding]:
     target = named(written["target"])
     findings = Findings(target)
     findings.place(folder.resolve() / "data")

@@ -19,6 +19,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import duckdb
+import polars as pl
 
 from schemas.errors import ExportRefused, InputError, UsageError, WarehouseError, did_you_mean
 from schemas.ids import digest
@@ -27,6 +28,7 @@ from warehouse.exports.findings import Findings
 from warehouse.exports.lengths import too_long
 from warehouse.exports.registry import target as named
 from warehouse.exports.reward import write_reward
+from warehouse.exports.row import internal
 from warehouse.exports.shape import Shape
 from warehouse.exports.target import Exported, ExportReport, Finding, Options
 from warehouse.fingerprint import file_sha256
@@ -141,7 +143,8 @@ def _data(
                 place.mkdir(parents=True)
                 writer = stack.enter_context(shape.target.writer(place, shape.schema))
                 current = part
-            inner, made = shape.tables(table)
+            inner = internal(pl.DataFrame(table), shape.dataset)
+            made = shape.table(inner)
             findings.look_inside(inner)
             findings.look(made)
             too_long(inner, shape.options, findings)

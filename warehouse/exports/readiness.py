@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from schemas.records import PROMPT_SET
 from warehouse.exports.findings import Findings
 from warehouse.exports.registry import target as named
 from warehouse.exports.registry import targets
+from warehouse.exports.row import internal
 from warehouse.exports.shape import Shape
 from warehouse.exports.target import Finding, Options
 from warehouse.release.order import batches, ordered, survey
@@ -57,8 +60,9 @@ def readiness(rows: Sequence[Path], names: Sequence[str] = ()) -> list[Readiness
     seen = dict.fromkeys((target.name for target in asked), 0)
     sizes = [size for part in survey(rows, PROMPT_SET) for size in batches(part.rows)]
     for table in ordered(rows, PROMPT_SET, sizes):
+        inner = internal(pl.DataFrame(table), "")
         for shape, findings in shapes:
-            inner, made = shape.tables(table)
+            made = shape.table(inner)
             findings.look_inside(inner)
             findings.look(made)
             seen[shape.target.name] += made.num_rows

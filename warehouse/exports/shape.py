@@ -8,7 +8,7 @@ import polars as pl
 import pyarrow as pa
 
 from schemas.errors import UsageError, did_you_mean
-from warehouse.exports.row import ROW, internal
+from warehouse.exports.row import ROW
 from warehouse.exports.target import Options, Target
 
 __all__ = ["Shape"]
@@ -45,10 +45,9 @@ class Shape:
                     hint=did_you_mean(column, ROW.names),
                 )
 
-    def tables(self, rows: pa.Table) -> tuple[pl.DataFrame, pa.Table]:
-        """Return rows of a prompt set as internal rows, and as the target's."""
-        inner = internal(pl.from_arrow(rows), self.dataset)  # type: ignore[arg-type]
+    def table(self, inner: pl.DataFrame) -> pa.Table:
+        """Return internal rows as the target's."""
         made = inner.select(of.alias(name) for name, of in self.columns.items())
         if self.target.explodes:
             made = made.explode(self.target.explodes).unnest(self.target.explodes)
-        return inner, made.to_arrow(compat_level=pl.CompatLevel.oldest()).select(self.schema.names).cast(self.schema)
+        return made.to_arrow(compat_level=pl.CompatLevel.oldest()).select(self.schema.names).cast(self.schema)

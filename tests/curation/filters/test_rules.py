@@ -198,6 +198,13 @@ def test_choice_verifier_is_multiple_choice():
     assert [("drop", "multiple_choice", 1.0, None)] == found({"name": "form"}, rows)
 
 
+def test_two_rules_about_forms_are_told_apart_by_their_reasons():
+    """A reason stands before the form, so that two rules may look for one form in different sources."""
+    rules = [{"name": "form", "forms": ["url"]}, {"name": "form", "forms": ["url", "proof"], "reason": "strict"}]
+    decided = decide(inputs(asking("Prove that http://a.b is a page.")), Filters(rules=rules)).collect()
+    assert ["strict_proof", "strict_url", "url"] == decided["reason"].sort().to_list()
+
+
 def test_forms_and_patterns_can_be_chosen():
     """A recipe may look for one form only, by a pattern of its own."""
     rule = {"name": "form", "forms": ["proof"], "patterns": {"proof": "(?i)deduce"}}
@@ -383,6 +390,7 @@ def test_action_and_missing():
         ({"name": "band", "low": 1.2}, r"lies in \[0, 1\]"),
         ({"name": "band", "low": "a half"}, "a share is a number"),
         ({"name": "form", "patterns": {"proof": "("}}, "no regular expression"),
+        ({"name": "form", "patterns": {"proof": "(?=look)ahead"}}, "look-ahead"),
         ({"name": "date_window", "since": "2025-01-01", "before": "2025-01-01"}, "holds no day"),
         ({"name": "license", "allow": []}, "at least 1"),
     ],

@@ -374,3 +374,11 @@ def test_readiness_says_what_an_export_would_say(tmp_path: Path):
             assert ready.rows == export(published, name, tmp_path / name).parts[0].loader_rows
     assert {"openrlhf-rl", "trl-preference"} <= {name for name, ready in found.items() if ready.findings}
     assert not found["verl-rl"].findings
+
+
+@pytest.mark.parametrize("record", ["{}", "[]", '{"target": "verl-rl", "parts": [{}]}'])
+def test_a_folder_that_says_nothing_of_an_export_is_refused(tmp_path: Path, record: str) -> None:
+    """A record without what an export says of itself is an error that names it, not a traceback."""
+    (tmp_path / "export.json").write_text(record)
+    with pytest.raises(InputError, match=r"export\.json lacks what an export says"):
+        check(tmp_path)
