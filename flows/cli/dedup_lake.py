@@ -23,6 +23,9 @@ __all__ = ["ON_LAKES"]
 
 _LISTED = 20
 _DEFAULTS = Lake(path=".")
+_OPTIONS = {
+    "near": "--near", "evidence": "--evidence", "memory_mb": "--memory", "sample.rows": "-s", "sample.columns": "-t",
+}  # fmt: skip
 
 settings = click.option(
     "--settings",
@@ -63,6 +66,8 @@ def lake(path: str | None, root: Path, name: str | None, settings: Path | None, 
     from warehouse.house import Warehouse
     from warehouse.stages import Services
 
+    if (path is None) == (not asked["tables"]):
+        raise UsageError("a lake is either a PATH or tables of the warehouse.", hint="give PATH, or --table NAME.")
     sample = {"rows": asked.pop("rows"), "columns": asked.pop("columns")}
     config = _valid(Lake, {"path": path, "sample": sample, "memory_mb": asked.pop("memory"), **asked})
     job = Job(name or default_name(path), config, _retention(settings))
@@ -79,8 +84,11 @@ def _valid(of: type, given: Mapping[str, Any]) -> Any:
     try:
         return of(**given)
     except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc'])) or of.__name__}: {one['msg']}" for one in error.errors()]
-        raise RecipeError(problems) from error
+        places = [".".join(map(str, one["loc"])) for one in error.errors()]
+        told = [f"{one['msg']} (got {one['input']!r})" for one in error.errors()]
+        raise RecipeError(
+            f"{_OPTIONS.get(place, place)}: {what}" for place, what in zip(places, told, strict=True)
+        ) from error
 
 
 def _retention(path: Path | None) -> Retention:

@@ -178,7 +178,9 @@ MISTAKES = {
     "no file is at": (("lake", "absent"), 3),
     "did you mean 'storage'?": (("lake", ".", "--settings", "bad.yaml"), 2),
     "name the tables to bring back, or give --all": (("undo",), 2),
-    "Input should be": (("lake", ".", "--near", "7"), 2),
+    "--near: Input should be less than 1 (got 7.0)": (("lake", ".", "--near", "7"), 2),
+    "--memory: Input should be": (("lake", ".", "--memory", "7"), 2),
+    "a lake is either a PATH or tables": (("lake",), 2),
 }
 
 
