@@ -11,6 +11,7 @@ from typing import Any
 from curation.verify.comparators import same_value
 from curation.verify.finals import chosen, extract
 from curation.verify.functions import death
+from curation.verify.glyphs import as_latex
 from curation.verify.inside.frames import ProtocolError, split
 from curation.verify.inside.orders import Limits
 from curation.verify.inside.values import decode, untagged
@@ -26,7 +27,7 @@ __all__ = ["judge_answers"]
 _DOLLAR = re.compile(r"(?<!\\)\$")
 _GAP = re.compile(r",?(?:\\[,!;: ]|\{,\})+")
 """Between groups of three digits."""
-_PLAIN = re.compile(r"(?=[+-]?\.?\d)[+-]?(?:\d*|\d{1,3}(?:,\d{3})+)(?:\.\d*)?(?:[eE][+-]?\d{1,4})?")
+_PLAIN = re.compile(r"(?=[+-]?\.?\d)[+-]?(?:\d*|\d{1,3}(?:,\d{3})+|\d{1,3}(?: \d{3})+)(?:\.\d*)?(?:[eE][+-]?\d{1,4})?")
 _LONGEST = 4000
 _GRADING_S = 3.0
 """CPU seconds that mathematics may take at least: a limit that suits short programs is none for it."""
@@ -35,7 +36,7 @@ _GRADING_S = 3.0
 def _number(text: str) -> Decimal | None:
     """Return the one number that a text is, as written by hand or in LaTeX."""
     plain = _GAP.sub(",", text).replace("\\$", "").replace("$", "").strip().rstrip(".")
-    return Decimal(plain.replace(",", "")) if _PLAIN.fullmatch(plain) else None
+    return Decimal(plain.replace(",", "").replace(" ", "")) if _PLAIN.fullmatch(plain) else None
 
 
 def judge_answers(
@@ -70,7 +71,7 @@ def _item(problem: Problem, case: dict[str, Any], answer: str) -> dict[str, Any]
     """Return what the grader's sandbox needs to judge one case."""
     if problem.kind != VerifierKind.MATH:
         return {"grader": graders()[problem.kind], "spec": problem.spec, "test": case, "answer": answer}
-    return {"right": _delimited(str(case["answer"])), "given": _delimited(_given(problem, answer))}
+    return {"right": _delimited(as_latex(str(case["answer"]))), "given": _delimited(_given(problem, answer))}
 
 
 def _given(problem: Problem, answer: str) -> str:
@@ -94,7 +95,7 @@ def _math(spec: dict[str, Any], right: Any, answer: str) -> Status | None:
     given = extract(style, answer)
     if not given or len(given) > _LONGEST:
         return Status.WA
-    wanted = str(right).strip()
+    wanted = as_latex(str(right)).strip()
     if style == "gsm8k":
         given, wanted = given.replace(",", ""), (extract(style, wanted) or wanted).replace(",", "")
     if given == wanted:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from curation.verify.glyphs import as_latex
+
 __all__ = ["boxed", "chosen", "extract", "is_label"]
 
 _NUMBER = re.compile(r"(?:(?<![\d)])[+-])?\$?(?:\d[\d,]*(?:\.\d+)?|\.\d+)")
@@ -28,14 +30,14 @@ def extract(style: str, answer: str) -> str | None:
     style
         ``gsm8k``: what follows the last ``####`` or ``A:`` at the start of a line, else what is boxed, else the last
         number. ``math`` and ``aime``: what is boxed, else what follows ``answer is``, else the whole text if it is
-        one line.
+        one line; text outside the last ``<answer>`` and ``</answer>`` does not count.
 
     Examples
     --------
     >>> extract("gsm8k", "so 2 + 3 = 5\n#### 5"), extract("math", "hence $\\boxed{\\frac{1}{2}}$.")
     ('5', '\\frac{1}{2}')
     """
-    answer = answer.replace("\N{MINUS SIGN}", "-")
+    answer = as_latex(answer)
     if style == "gsm8k":
         marked = _GSM8K.findall(answer)
         numbers = _NUMBER.findall(marked[-1] if marked else boxed(answer) or answer)
@@ -43,6 +45,7 @@ def extract(style: str, answer: str) -> str | None:
     found = boxed(answer)
     if found is not None:
         return found
+    answer = answer.rpartition("<answer>")[2].partition("</answer>")[0]
     said = _FINAL.findall(answer)
     text = said[-1] if said else answer.strip()
     return text.strip().rstrip(".").strip().strip("*") if text and "\n" not in text else None
