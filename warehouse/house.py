@@ -80,7 +80,8 @@ class Warehouse:
     def datasets(self) -> list[str]:
         """Return the names of the datasets that have a version, sorted."""
         with self.catalog.guarded("list the datasets of"):
-            return [name for name in self.catalog.names(DATASETS) if self._find(name) and self.versions(name)]
+            tables = {name: self._find(name) for name in self.catalog.names(DATASETS)}
+            return [name for name, table in tables.items() if table and published(table)]
 
     def versions(self, name: str) -> list[Version]:
         """Return all versions of a dataset, oldest first.
