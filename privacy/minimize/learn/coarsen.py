@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,6 +80,24 @@ class _Merge:
     other: int
 
 
+@dataclass(frozen=True)
+class _Merges:
+    """Pairs of buckets of a column, in order, and what each saves."""
+
+    column: int
+    one: Codes
+    other: Codes
+    worth: npt.NDArray[np.float64]
+
+    def best(self) -> _Merge:
+        place = int(self.worth.argmax())
+        return _Merge(float(self.worth[place]), self.column, int(self.one[place]), int(self.other[place]))
+
+    def of(self, buckets: Codes) -> _Merges:
+        kept = np.isin(self.one, buckets) | np.isin(self.other, buckets)
+        return _Merges(self.column, self.one[kept], self.other[kept], self.worth[kept])
+
+
 def coarsened(
     found: Generalization,
     sample: Sample,
@@ -153,34 +171,43 @@ def _next(told: _Cells, layout: Layout, trade: Trade, floor: float, *, improving
     small = told.buckets[told.support < floor]
     if not (improving or len(small)):
         return None
-    found = sorted(_merges(told, layout, trade), key=lambda merge: -merge.worth)
-    if improving and found and found[0].worth > -_FREE:
-        return found[0]
-    return next((merge for merge in found if np.isin(small[:, merge.column], (merge.one, merge.other)).any()), None)
+    found = list(_merges(told, layout, trade))
+    best = _best(found)
+    if improving and best and best.worth > -_FREE:
+        return best
+    return _best(merges.of(small[:, merges.column]) for merges in found)
 
 
-def _merges(told: _Cells, layout: Layout, trade: Trade) -> Iterator[_Merge]:
+def _best(found: Iterable[_Merges]) -> _Merge | None:
+    """Return the merge of most worth, of equal ones the first."""
+    return max((merges.best() for merges in found if merges.worth.size), key=lambda merge: merge.worth, default=None)
+
+
+def _merges(told: _Cells, layout: Layout, trade: Trade) -> Iterator[_Merges]:
     costs = trade.mass(told.counts)
     for column in np.flatnonzero(told.buckets.max(axis=0)).tolist():
-        for one, other, first, second in _alike(
-            told.buckets, column, ordered=layout.codings[column].kind == "interval"
-        ):
+        own, ordered = told.buckets[:, column], layout.codings[column].kind == "interval"
+        width = int(own.max()) + 1
+        worth = np.zeros(width * width)
+        for first, second in _alike(told.buckets, column, ordered=ordered):
             together = trade.mass(told.counts[first] + told.counts[second])
-            yield _Merge(float((costs[first] + costs[second] - together).sum()), column, one, other)
+            worth += np.bincount(own[first] * width + own[second], costs[first] + costs[second] - together, len(worth))
+        one, other = (np.arange(width - 1), np.arange(1, width)) if ordered else np.triu_indices(width, 1)
+        yield _Merges(column, one, other, worth[one * width + other])
 
 
-def _alike(buckets: npt.NDArray[np.intp], column: int, *, ordered: bool) -> Iterator[tuple[int, int, Codes, Codes]]:
-    """Yield two buckets of a column (neighbours, if ordered) and the cells that would become one, pair by pair."""
-    rest = cells(list(np.delete(buckets, column, axis=1).T), len(buckets))
-    by_rest = np.argsort(rest.number, kind="stable")
-    numbers = range(int(buckets[:, column].max()) + 1)
-    members = [by_rest[buckets[by_rest, column] == bucket] for bucket in numbers]
-    for one in numbers:
-        there = np.full(rest.count, -1)
-        there[rest.number[members[one]]] = members[one]
-        for other in numbers[one + 1 : one + 2 if ordered else None]:
-            first = there[rest.number[members[other]]]
-            yield one, other, first[first >= 0], members[other][first >= 0]
+def _alike(buckets: npt.NDArray[np.intp], column: int, *, ordered: bool) -> Iterator[tuple[Codes, Codes]]:
+    """Yield, place by place, two cells that are one but for their buckets of a column: neighbours, if ordered."""
+    own, rest = buckets[:, column], cells(list(np.delete(buckets, column, axis=1).T), len(buckets)).number
+    order = np.lexsort((own, rest))
+    own, rest = own[order], rest[order]
+    for apart in range(1, 2 if ordered else int(own.max()) + 1):
+        same = rest[apart:] == rest[:-apart]
+        if not same.any():
+            return
+        if ordered:
+            same &= own[apart:] == own[:-apart] + 1
+        yield order[:-apart][same], order[apart:][same]
 
 
 def _merged(told: _Cells, merge: _Merge) -> _Cells:
