@@ -106,7 +106,7 @@ def test_tables_of_the_warehouse_are_a_lake(lake: Path, asked: Ask) -> None:
     refused = asked("plan", "--lake", "tables")
     assert (3, True) == (refused.code, "nothing can be deleted in tables of a warehouse" in refused.err)
     for wrong in (("lake",), ("lake", lake, "--table", "my_lake_tables")):
-        assert "exactly one of path and tables" in asked(*wrong).err
+        assert "a lake is either a PATH or tables of the warehouse" in asked(*wrong).err
 
 
 def test_looking_twice_changes_nothing(lake: Path, asked: Ask) -> None:
