@@ -137,6 +137,7 @@ def _as_ordinary_user(tmp_path: Path, *arguments: str) -> subprocess.CompletedPr
     )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="the suite runs as an ordinary user already")
 def test_an_ordinary_user_reaches_the_strongest_rung(tmp_path: Path) -> None:
     """Where user namespaces are to be had, a judge without rights isolates as strongly as root's."""
